@@ -1,0 +1,133 @@
+"""What has passed disclosure control, ready to be written or reported."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutcomeAbout:
+    """What a reader must know of an outcome.
+
+    Parameters
+    ----------
+    name, label, kind : str
+        `label` is the outcome in words; the name where the plan gives none.
+    better : str
+        higher, lower or neither.
+    unit : str
+        Unit of the estimate: points, proportion of sessions, mean score, ...
+    smallest_effect : float, optional
+        Smallest effect of interest.
+    smallest_effect_unit : str
+        sd or outcome.
+    note : str
+        How the outcome is measured here, in a sentence.
+    """
+
+    name: str
+    label: str
+    kind: str
+    better: str
+    unit: str
+    smallest_effect: float | None = None
+    smallest_effect_unit: str = "sd"
+    note: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class About:
+    """What a report says of a study besides its numbers. It holds no pupil's value.
+
+    Parameters
+    ----------
+    study, title, question, plan_hash : str
+    seed : int
+    outcomes : tuple of OutcomeAbout
+    arms : dict
+        Arm -> the labels that the data use for it.
+    contrasts_made : tuple of str
+    contrasts_not_made : dict
+        Contrast -> the reason.
+    estimand : str
+    designs, models : tuple of str
+        As the plan names them, the headline first.
+    adjusted, exact : tuple of str
+        Covariates.
+    waves : tuple of str
+    baseline_wave : str
+        Empty where the plan names none.
+    has_peers : bool
+    notes : tuple of str
+        Warnings of the run in plain sentences.
+    inputs : tuple of (file name, SHA-256)
+    versions : dict
+        Package -> version.
+    """
+
+    study: str
+    title: str
+    question: str = ""
+    plan_hash: str = ""
+    seed: int = 1
+    outcomes: tuple[OutcomeAbout, ...] = ()
+    arms: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    contrasts_made: tuple[str, ...] = ()
+    contrasts_not_made: dict[str, str] = field(default_factory=dict)
+    estimand: str = "ATT"
+    designs: tuple[str, ...] = ()
+    models: tuple[str, ...] = ()
+    adjusted: tuple[str, ...] = ()
+    exact: tuple[str, ...] = ()
+    waves: tuple[str, ...] = ()
+    baseline_wave: str = ""
+    has_peers: bool = False
+    notes: tuple[str, ...] = ()
+    inputs: tuple[tuple[str, str], ...] = ()
+    versions: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Released:
+    """Tables that have passed the profile's rules. Nothing else is written or shown.
+
+    Suppressed cells are missing (NaN, NA or empty text) with the reason in the
+    table's `flags` or `status` column.
+
+    Parameters
+    ----------
+    profile : str
+        Name of the disclosure profile applied.
+    results : pandas.DataFrame
+        The columns of `baseeval.results.RESULT_COLUMNS`.
+    balance : pandas.DataFrame
+        `contrast, design, estimand, covariate, level, mean_first_before,
+        mean_second_before, mean_first_after, mean_second_after, smd_before,
+        smd_after, variance_ratio_before, variance_ratio_after, ks_before,
+        ks_after, status`.
+    overlap : pandas.DataFrame
+        `contrast, design, estimand, target, n_first, n_second,
+        n_effective_first, n_effective_second, schools_first, schools_second,
+        share_outside_support, max_smd_before, max_smd_after, flags`.
+    flow : pandas.DataFrame
+        `step, arm, pupils, schools, reason, status`.
+    descriptions : pandas.DataFrame
+        `outcome, form, wave, arm, pupils, schools, missing, mean, sd, p25, p50,
+        p75, unit, status`.
+    missing : pandas.DataFrame
+        `role, name, wave, arm, pupils, missing, reason, status`: pupils of the
+        arm, how many lack the value, and why (blank, SUPP, no row at the wave,
+        too few items answered, ...).
+    about : About
+    """
+
+    profile: str
+    results: pd.DataFrame
+    balance: pd.DataFrame
+    overlap: pd.DataFrame
+    flow: pd.DataFrame
+    descriptions: pd.DataFrame
+    missing: pd.DataFrame
+    about: About

@@ -1,0 +1,286 @@
+"""The shapes of every answer: one long results table, and the records around it.
+
+Every estimate becomes one :class:`Effect`, and an `Effect` is one row of the
+results table whose columns are :data:`RESULT_COLUMNS`. Weighting or matching
+give :class:`Weights`; judging them gives :class:`Balance`; what happened to
+pupils on the way is a :class:`Flow`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+ARMS: tuple[str, ...] = ("base", "host_mainstream", "non_host")
+
+#: Each contrast is read first arm minus second.
+CONTRASTS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "base_vs_host": ("base", "host_mainstream"),
+        "base_vs_non_host": ("base", "non_host"),
+        "host_vs_non_host": ("host_mainstream", "non_host"),
+    }
+)
+
+#: Column -> (kind, meaning). Later work appends, never reorders.
+RESULT_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "study": ("text", "Name of the study, from the plan"),
+        "plan_hash": ("text", "SHA-256 of the plan as written"),
+        "outcome": ("text", "Name of the outcome, from the plan"),
+        "form": ("text", "level, change from the baseline wave, or gap to matched peers"),
+        "wave": ("text", "Occasion of measurement; empty where the study has one"),
+        "contrast": ("text", "The two arms compared, first minus second"),
+        "estimand": ("text", "ATT, ATC, ATE or ATO"),
+        "target": ("text", "The pupils whom the answer is about"),
+        "design": ("text", "How pupils were matched or weighted; none where they were not"),
+        "model": ("text", "How the effect was estimated"),
+        "estimate": ("number", "Difference first minus second, in the unit of the row"),
+        "std_error": ("number", "Standard error of the estimate"),
+        "df": ("number", "Degrees of freedom of the interval's t distribution"),
+        "ci_low": ("number", "Lower end of the 95% interval"),
+        "ci_high": ("number", "Upper end of the 95% interval"),
+        "ci90_low": ("number", "Lower end of the 90% interval"),
+        "ci90_high": ("number", "Upper end of the 90% interval"),
+        "p_value": ("number", "Two-sided p-value against no difference"),
+        "unit": ("text", "Unit of the estimate: points, proportion of sessions, ..."),
+        "effect_size": ("number", "Estimate divided by the standardiser"),
+        "effect_size_low": ("number", "Lower end of the 95% interval of the effect size"),
+        "effect_size_high": ("number", "Upper end of the 95% interval of the effect size"),
+        "smallest_effect": ("number", "Smallest effect of interest, in standard deviations"),
+        "n_first": ("count", "Pupils of the first arm in the estimate"),
+        "n_second": ("count", "Pupils of the second arm in the estimate"),
+        "n_effective_first": ("number", "Kish effective number of pupils, first arm"),
+        "n_effective_second": ("number", "Kish effective number of pupils, second arm"),
+        "schools_first": ("count", "Schools of the first arm in the estimate"),
+        "schools_second": ("count", "Schools of the second arm in the estimate"),
+        "inference": ("text", "How the interval was made"),
+        "generalises_to": ("text", "these_schools or schools_like_these"),
+        "verdict": ("text", "What may be said, as a code"),
+        "flags": ("text", "Warnings as codes, joined by ;"),
+        "population": ("text", "Which pupils: all, unless the plan says otherwise"),
+        "subgroup": ("text", "Which subgroup: all, unless the plan names one"),
+        "variant": ("text", "Which variant of the analysis: main, unless the plan names one"),
+        "role": ("text", "primary or secondary"),
+        "headline": ("flag", "True for the first design by the first model"),
+        "family": ("text", "The family of tests over which p_adjusted is taken"),
+        "p_adjusted": ("number", "p-value adjusted over the family"),
+    }
+)
+
+#: A results table holds at most one row for each combination of these.
+RESULT_KEY: tuple[str, ...] = (
+    "study",
+    "outcome",
+    "form",
+    "wave",
+    "contrast",
+    "estimand",
+    "target",
+    "design",
+    "model",
+    "inference",
+    "population",
+    "subgroup",
+    "variant",
+)
+
+VERDICTS: Mapping[str, str] = MappingProxyType(
+    {
+        "cannot_tell": "The data cannot tell the two groups apart, nor show that they are alike",
+        "no_meaningful_difference": "Any difference is smaller than the study calls meaningful",
+        "favours_first": "Better in the first arm, beyond chance",
+        "favours_second": "Better in the second arm, beyond chance",
+        "differs": "Different beyond chance; neither direction is called better",
+    }
+)
+
+#: Every flag that a row can carry, and what it tells the reader.
+FLAGS: Mapping[str, str] = MappingProxyType(
+    {
+        "few_schools": "An arm has fewer than ten schools, so the interval rests on few of them",
+        "low_df": "Fewer than four effective degrees of freedom: the interval is a rough guide",
+        "one_school": "An arm lies in one school only: pupils and school cannot be told apart",
+        "poor_overlap": "Many pupils of the target have nobody like them in the other arm",
+        "imbalance": "The groups still differ on a covariate by more than the stated limit",
+        "high_missing": "Many pupils are missing from this row, or many more in one arm",
+        "separation": "The covariates tell the arms apart completely, so weights do not exist",
+        "design_failed": "The design could not be made for this contrast",
+        "model_failed": "The model could not be fitted to this contrast",
+        "singular_fit": "A variance between schools was estimated at zero",
+        "conservative": "The p-value was raised to the smallest that this many schools allow",
+        "detectable_but_small": "Different from zero, yet smaller than the study calls meaningful",
+        "no_pre_placement_baseline": "Nothing measured before placement is adjusted for",
+        "school_confounding_unadjustable": (
+            "Too few schools to adjust for why some host a base and others do not"
+        ),
+        "suppressed": "Withheld so that no pupil or school can be recognised",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effect:
+    """One answer: one row of the results table.
+
+    The fields are the columns of :data:`RESULT_COLUMNS`, with the same
+    meanings and units. A number that does not exist is NaN.
+    """
+
+    outcome: str
+    form: str
+    wave: str
+    contrast: str
+    estimand: str
+    target: str
+    design: str
+    model: str
+    study: str = ""
+    plan_hash: str = ""
+    estimate: float = np.nan
+    std_error: float = np.nan
+    df: float = np.nan
+    ci_low: float = np.nan
+    ci_high: float = np.nan
+    ci90_low: float = np.nan
+    ci90_high: float = np.nan
+    p_value: float = np.nan
+    unit: str = ""
+    effect_size: float = np.nan
+    effect_size_low: float = np.nan
+    effect_size_high: float = np.nan
+    smallest_effect: float = np.nan
+    n_first: int = 0
+    n_second: int = 0
+    n_effective_first: float = np.nan
+    n_effective_second: float = np.nan
+    schools_first: int = 0
+    schools_second: int = 0
+    inference: str = ""
+    generalises_to: str = ""
+    verdict: str = "cannot_tell"
+    flags: tuple[str, ...] = ()
+    population: str = "all"
+    subgroup: str = "all"
+    variant: str = "main"
+    role: str = "secondary"
+    headline: bool = False
+    family: str = ""
+    p_adjusted: float = np.nan
+
+
+_DTYPES = {"text": "string", "number": "float64", "count": "Int64", "flag": "bool"}
+
+
+def results_table(effects: Iterable[Effect]) -> pd.DataFrame:
+    """Lay effects out as the results table.
+
+    Parameters
+    ----------
+    effects : iterable of Effect
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row an effect, the columns of :data:`RESULT_COLUMNS` in order.
+
+    Examples
+    --------
+    >>> table = results_table([])
+    >>> list(table.columns) == list(RESULT_COLUMNS)
+    True
+    """
+    records = []
+    for effect in effects:
+        record = asdict(effect)
+        record["flags"] = ";".join(effect.flags)
+        records.append(record)
+    table = pd.DataFrame.from_records(records, columns=list(RESULT_COLUMNS))
+    return table.astype({name: _DTYPES[kind] for name, (kind, _) in RESULT_COLUMNS.items()})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Weights:
+    """What a design decided: one weight a row, and how it was reached.
+
+    Parameters
+    ----------
+    weights : ndarray, shape (n,)
+        One number a row of the data, zero for a row that is not used. Under
+        ATT the rows of the first arm have weight one.
+    treated : ndarray of bool, shape (n,)
+        True for the first arm of the contrast.
+    covariates : ndarray, shape (n, p)
+        The columns that were to be balanced, without an intercept.
+    names : tuple of str
+        Names of those columns.
+    method, estimand, target : str
+        How the weights were made, and whom the answer is about.
+    contrast : str
+        The contrast, empty for a plain table.
+    pupil : ndarray of str, shape (n,)
+        Pupil of each row, or the row's label in a plain table.
+    school : ndarray of str, shape (n,)
+        School of each row; empty where a plain table names none.
+    propensity : ndarray, shape (n,), optional
+        Fitted probability of the first arm, where the method has one.
+    pairs : pandas.DataFrame, optional
+        ``first_row, second_row, first_id, second_id``, for matching.
+    flags : tuple of str
+        Codes of :data:`FLAGS`.
+    """
+
+    weights: Floats
+    treated: NDArray[np.bool_]
+    covariates: Floats
+    names: tuple[str, ...]
+    method: str
+    estimand: str
+    target: str
+    contrast: str = ""
+    pupil: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
+    school: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
+    propensity: Floats | None = None
+    pairs: pd.DataFrame | None = None
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Balance:
+    """How alike two arms are, before and after a design.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        One row a covariate (or level of a category): ``contrast, design,
+        covariate, level, mean_first_before, ..., smd_before, smd_after,
+        variance_ratio_before, variance_ratio_after, ks_before, ks_after``
+        and the counts that disclosure control needs.
+    overlap : pandas.DataFrame
+        One row a contrast and design: effective sizes and the share of the
+        target that has somebody alike in the other arm.
+    """
+
+    table: pd.DataFrame
+    overlap: pd.DataFrame
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """Who was counted and who was not, with the reason for every exclusion.
+
+    Parameters
+    ----------
+    table : pandas.DataFrame
+        ``step, arm, pupils, schools, reason``, in the order in which it
+        happened.
+    """
+
+    table: pd.DataFrame
