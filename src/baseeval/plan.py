@@ -91,6 +91,15 @@ class PeersSection(_Section):
     year: Column | None = None
     sex: Column | None = None
 
+    @model_validator(mode="after")
+    def _some_link(self) -> Self:
+        if self.peer_of is None and (self.year is None or self.sex is None):
+            raise ValueError(
+                "without `peer_of`, peers are taken by school, year and sex: give the columns "
+                "`year` and `sex`"
+            )
+        return self
+
 
 class ArmsSection(_Section):
     """Which labels make which arm."""
@@ -198,7 +207,20 @@ class CovariatesSection(_Section):
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
             raise ValueError(f"{_quoted(twice)} stands more than once in `adjust` and `exact`")
+        taken = sorted(set(columns) & {"pupil", "school", "arm"})
+        if taken:
+            raise ValueError(f"{_quoted(taken)} is a name that baseeval needs; rename the column")
+        dated = [covariate for covariate in (*self.adjust, *self.exact) if covariate.date]
+        if dated and self.placement_date is None:
+            raise ValueError("a covariate has a `date`, so `placement_date` must be given too")
+        late = sorted(c.column for c in dated if c.date and c.date > self._placed())
+        if late:
+            raise ValueError(f"{_quoted(late)} was measured after `placement_date`")
         return self
+
+    def _placed(self) -> dt.date:
+        assert self.placement_date is not None
+        return self.placement_date
 
 
 class DesignSection(_Section):
@@ -257,6 +279,13 @@ class Plan(_Section):
                 raise ValueError(
                     f"outcomes: `{outcome.name}` asks for the form 'change', which needs "
                     "`baseline_wave` in [data]"
+                )
+            measured = {c.column for c in self.covariates.adjust + self.covariates.exact if not c.wave}
+            caught = sorted(measured & set(outcome.columns()))
+            if caught and self.data.baseline_wave is None:
+                raise ValueError(
+                    f"covariates: {_quoted(caught)} belongs to the outcome `{outcome.name}`; only "
+                    "its value at an earlier wave may be adjusted for"
                 )
             if "gap" in outcome.forms and self.peers is None:
                 raise ValueError(

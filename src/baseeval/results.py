@@ -218,9 +218,10 @@ class Weights:
     treated : ndarray of bool, shape (n,)
         True for the first arm of the contrast.
     covariates : ndarray, shape (n, p)
-        The columns that were to be balanced, without an intercept.
-    names : tuple of str
-        Names of those columns.
+        The columns that were to be balanced, without an intercept: a number has
+        one, a category one for each level.
+    names : tuple of (covariate, level)
+        Names of those columns; a number's level is empty.
     method, estimand, target : str
         How the weights were made, and whom the answer is about.
     contrast : str
@@ -240,7 +241,7 @@ class Weights:
     weights: Floats
     treated: NDArray[np.bool_]
     covariates: Floats
-    names: tuple[str, ...]
+    names: tuple[tuple[str, str], ...]
     method: str
     estimand: str
     target: str

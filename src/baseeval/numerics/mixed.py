@@ -17,8 +17,8 @@ from scipy.optimize import minimize
 
 Floats = NDArray[np.float64]
 
-#: theta starts here, as in lme4: identity-like.
-_BOUNDARY_STARTS = (0.003, 0.03, 0.3, 1.0)
+#: Standard deviations, over sigma, from which a variance left at zero is tried again.
+_INSIDE = (0.03, 0.3, 1.0)
 #: A diagonal entry below this is a variance at zero.
 SINGULAR = 1e-5
 
@@ -122,6 +122,29 @@ class CrossProducts:
 
 
 @dataclass(frozen=True, slots=True)
+class System:
+    """A model in the coordinates in which it is fitted.
+
+    Parameters
+    ----------
+    data : CrossProducts
+        Of orthonormal columns and a residual outcome over its scale.
+    template : Template
+    reml : bool
+    to_beta : ndarray, shape (p, p)
+        Coefficients of the orthonormal columns to those of X.
+    scale : float
+        Unit of the outcome in these coordinates.
+    """
+
+    data: CrossProducts
+    template: Template
+    reml: bool
+    to_beta: Floats
+    scale: float
+
+
+@dataclass(frozen=True, slots=True)
 class MixedFit:
     """A fitted linear mixed model.
 
@@ -145,6 +168,8 @@ class MixedFit:
     singular : bool
         True where a variance or a combination of effects is at zero.
     converged : bool
+    system : System
+        The cross-products that were fitted, for inference.
     """
 
     beta: Floats
@@ -157,6 +182,7 @@ class MixedFit:
     residuals: Floats
     singular: bool
     converged: bool
+    system: System
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +195,9 @@ class Profile:
         -2 log-likelihood, REML or ML.
     gradient : ndarray
         Its derivative with respect to theta.
+    shape, spread : ndarray, shape (q, q)
+        The derivative of the deviance with respect to L L', the covariance
+        itself, is ``shape - spread / sigma2``.
     beta : ndarray, shape (p,)
     information : ndarray, shape (p, p)
         X'V^-1 X in units of sigma^2.
@@ -177,6 +206,8 @@ class Profile:
 
     deviance: float
     gradient: Floats
+    shape: Floats
+    spread: Floats
     beta: Floats
     information: Floats
     sigma2: float
@@ -257,12 +288,12 @@ def profile(data: CrossProducts, template: Template, theta: Floats, reml: bool) 
     log_det = 2 * float(np.log(np.diagonal(cholesky, axis1=1, axis2=2)).sum())
     deviance = log_det - data.log_weights + free * (1 + np.log(2 * np.pi * rss / free))
     zx, score = swept[:, :, q:-1], swept[:, :, -1] - swept[:, :, q:-1] @ beta
-    slope = swept[:, :, :q].sum(axis=0) - (free / rss) * (score.T @ score)
+    shape, spread = swept[:, :, :q].sum(axis=0), score.T @ score
     if reml:
         deviance += float(np.linalg.slogdet(xx)[1])
-        slope -= np.einsum("gqp,pr,gsr->qs", zx, np.linalg.inv(xx), zx)
-    gradient = template.collect(2 * slope @ lower)
-    return Profile(float(deviance), gradient, beta, xx, rss / free)
+        shape = shape - np.einsum("gqp,pr,gsr->qs", zx, np.linalg.inv(xx), zx)
+    gradient = template.collect(2 * (shape - spread * free / rss) @ lower)
+    return Profile(float(deviance), gradient, shape, spread, beta, xx, rss / free)
 
 
 def fit_mixed_model(
@@ -325,25 +356,32 @@ def fit_mixed_model(
         residuals=y - x @ beta,
         singular=bool(np.abs(np.diagonal(lower)).min() < SINGULAR),
         converged=converged,
+        system=System(data, template, reml, r_inverse, scale),
     )
 
 
 def _minimise(data: CrossProducts, template: Template, reml: bool) -> tuple[Floats, bool]:
-    """Find theta, trying again from inside wherever a variance ended at zero.
+    """Find theta, and leave the boundary wherever the deviance falls inwards.
 
     A zero on the diagonal of L is a stationary point whether or not it is a
-    minimum, so the gradient alone cannot tell.
+    minimum, so the gradient with respect to theta cannot tell. The derivative
+    with respect to the variance itself can.
     """
     on_diagonal = template.diagonal
     theta, deviance, converged = _descend(data, template, reml, on_diagonal.astype(float))
     for parameter in np.flatnonzero(on_diagonal):
         if theta[parameter] > SINGULAR:
             continue
-        for start in _BOUNDARY_STARTS:
+        entries = template.rows[
+            (template.parameter == parameter) & (template.rows == template.columns)
+        ]
+        at = profile(data, template, theta, reml)
+        inwards = (at.shape - at.spread / at.sigma2)[entries, entries].sum()
+        for start in _INSIDE if inwards < 0 else ():
             trial = theta.copy()
             trial[parameter] = start
             found, value, good = _descend(data, template, reml, trial)
-            if value < deviance - 1e-9:
+            if value < deviance:
                 theta, deviance, converged = found, value, good
     return theta, converged
 

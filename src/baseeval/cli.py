@@ -1,0 +1,152 @@
+"""The command `baseeval`: a thin door to the package's functions."""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
+
+import baseeval as be
+from baseeval.errors import BaseevalError
+from baseeval.folders import swapped_in
+
+app = typer.Typer(
+    name="baseeval",
+    help="Did being placed in a base change attainment, attendance and belonging?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+_STAGES = {
+    "check": "Reading the study file",
+    "cohort": "Reading the data and counting who is compared",
+    "design": "Making the groups comparable",
+    "estimate": "Estimating effects",
+    "release": "Withholding what could disclose a pupil",
+    "report": "Writing the report",
+    "screen": "Screening what was written",
+}
+
+Study = Annotated[Path, typer.Argument(help="The study file (TOML).", show_default=False)]
+
+
+@app.command("run")
+def run_command(
+    study: Study,
+    out: Annotated[
+        Path | None, typer.Option(help="Folder for what may leave; `output` beside the study file.")
+    ] = None,
+    engine: Annotated[str, typer.Option(help="Data engine: duckdb.")] = "duckdb",
+) -> None:
+    """Run a study: from its file to its report."""
+    with _progress() as told:
+        place = be.run(study, out, engine=engine, progress=told)
+    _say(f"Done: {place / 'report.html'}")
+
+
+@app.command("check")
+def check_command(study: Study) -> None:
+    """Check a study file and its data; name every problem at once."""
+    cohort = be.check_study(study)
+    plan = cohort.plan
+    _say(f"{plan.path.name}: the plan and the data keep their contracts.")
+    _say(f"Outcomes: {', '.join(outcome.name for outcome in plan.outcomes)}.")
+    _say(f"Contrasts: {', '.join(cohort.contrasts) or 'none (description only)'}.")
+    for note in cohort.notes:
+        _say(f"Note: {note}")
+
+
+@app.command("simulate")
+def simulate_command(
+    world: Annotated[str, typer.Argument(help="A world file or a built-in name.")],
+    out: Annotated[Path, typer.Option(help="Folder for the tables and truth.json.")],
+    pupils: Annotated[int | None, typer.Option(help="Eligible pupils to draw.")] = None,
+    seed: Annotated[int, typer.Option(help="The only seed.")] = 1,
+) -> None:
+    """Draw synthetic pupils from a world whose truth is known."""
+    made = be.simulate(world, pupils=pupils, seed=seed)
+    with swapped_in(out, mark="truth.json") as fresh:
+        be.write_world(made, fresh)
+    _say(f"Done: {out}")
+
+
+@app.command("screen")
+def screen_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="A folder of outputs.")],
+    profile: Annotated[str, typer.Option(help="Disclosure profile: srs, ees or trust.")] = "srs",
+) -> None:
+    """Read every file of a folder as an output checker would."""
+    findings = be.screen(directory, profile)
+    for finding in findings:
+        _complain(f"{finding.file}, {finding.where}: {finding.what}. {finding.remedy}")
+    if findings:
+        _complain(f"{len(findings)} things must not leave.")
+        raise typer.Exit(5)
+    _say("Nothing found that must not leave.")
+
+
+def main() -> NoReturn:
+    """Run the command line and leave with one of the documented exit codes."""
+    # Many small matrices: one thread is faster than two, and repeatable.
+    for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
+        os.environ.setdefault(name, "1")
+    try:
+        app()
+    except BaseevalError as error:
+        for problem in error.problems:
+            _complain(str(problem))
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        _complain("Interrupted; nothing half-written is left.")
+        sys.exit(130)
+    except Exception as error:  # a fault of ours: its message may quote data, so it is not shown
+        place = error.__traceback__
+        while place is not None and place.tb_next is not None:
+            place = place.tb_next
+        where = "" if place is None else f" at {_module_line(place.tb_frame.f_code.co_filename)}"
+        line = "" if place is None else f":{place.tb_lineno}"
+        _complain(f"baseeval failed ({type(error).__name__}{where}{line}). This is a fault of ours.")
+        sys.exit(1)
+    sys.exit(0)
+
+
+def _module_line(path: str) -> str:
+    """Return a source file's name without the folders of this machine."""
+    return "/".join(Path(path).parts[-2:])
+
+
+def _say(line: str) -> None:
+    sys.stdout.write(f"{line}\n")
+
+
+def _complain(line: str) -> None:
+    sys.stderr.write(f"{line}\n")
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[str], None]]:
+    """Show stages as a bar on a terminal, as plain lines elsewhere."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda stage: _complain(_STAGES[stage])
+        return
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+    with Progress(*columns, console=console, transient=True) as bar:
+        task = bar.add_task("", total=len(_STAGES))
+        begun: list[str] = []
+
+        def told(stage: str) -> None:
+            bar.update(task, description=_STAGES[stage], completed=len(begun))
+            begun.append(stage)
+
+        yield told
+        bar.update(task, completed=len(_STAGES))

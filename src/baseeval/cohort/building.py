@@ -1,0 +1,158 @@
+"""Building the cohort: from typed rows to one table of covariates and one of outcomes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pandas as pd
+
+from baseeval.cohort.checks import check_rows
+from baseeval.cohort.counting import count_flow, count_missing
+from baseeval.cohort.covariates import covariate_table
+from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, keyed, waves_of, with_steps
+from baseeval.cohort.outcomes import outcome_table, score_table
+from baseeval.cohort.pupils import pupil_table
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DataError, Problem
+from baseeval.plan import Plan
+from baseeval.results import CONTRASTS, Flow
+from baseeval.sources.table import read_table
+
+
+@dataclass(frozen=True, slots=True)
+class Cohort:
+    """Who is compared.
+
+    Parameters
+    ----------
+    plan : Plan
+    engine : Engine
+        Holds the tables; they live as long as it is open.
+    covariates : narwhals LazyFrame
+        ``pupil, school, arm`` and one column a covariate, one row a pupil of an
+        arm. The design stage sees this and nothing else.
+    outcomes : narwhals LazyFrame
+        ``pupil, school, arm, wave, outcome, form, value``.
+    flow : Flow
+    missing : pandas.DataFrame
+        What is missing, for whom, and why.
+    sizes : dict of str to int
+        Pupils of each arm that holds any, in order; of ``all`` without [arms].
+    waves : tuple of str
+        In order; one empty text where the study has one wave.
+    files : tuple of (name, SHA-256)
+    notes : tuple of str
+        Warnings in plain sentences.
+    """
+
+    plan: Plan
+    engine: Engine
+    covariates: nw.LazyFrame[Any]
+    outcomes: nw.LazyFrame[Any]
+    flow: Flow
+    missing: pd.DataFrame
+    sizes: dict[str, int]
+    waves: tuple[str, ...]
+    files: tuple[tuple[str, str], ...]
+    notes: tuple[str, ...]
+
+    @property
+    def arms(self) -> tuple[str, ...]:
+        """Return the arms that hold a pupil."""
+        return tuple(self.sizes)
+
+    @property
+    def contrasts(self) -> tuple[str, ...]:
+        """Return the contrasts whose two arms hold pupils."""
+        return tuple(
+            name for name, (one, two) in CONTRASTS.items() if {one, two} <= set(self.arms)
+        )
+
+
+def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
+    """Read a plan's data and count who is compared.
+
+    Parameters
+    ----------
+    plan : Plan
+        From `read_study`.
+    engine : Engine, optional
+        A fresh one by default.
+
+    Returns
+    -------
+    Cohort
+
+    Raises
+    ------
+    DataError
+        With every breach of the data's contract at once.
+    PlanError
+        A covariate is taken from a wave after the baseline.
+    """
+    engine = engine or Engine()
+    source = read_table(plan, engine)
+    rows = keyed(source.typed.frame, plan, engine)
+    problems = [*source.typed.problems, *check_rows(rows, plan, engine, source.label)]
+    if problems:
+        raise DataError(problems)
+    waves = waves_of(rows, engine)
+    rows = engine.keep(with_steps(rows, waves))
+    names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
+    values = covariate_table(rows, plan, waves, engine, source.label)
+    baseline = plan.data.baseline_wave
+    step = None if baseline is None else waves.index(baseline)
+    pupils = pupil_table(rows, step, engine)
+    placed = pupils.filter(nw.col("fate") == "arm").join(values, on=PUPIL, how="left")
+    covariates = engine.keep(
+        placed.select(
+            nw.col(PUPIL).alias("pupil"),
+            nw.col(SCHOOL).alias("school"),
+            nw.col(ARM).alias("arm"),
+            *names,
+        )
+    )
+    scores = score_table(rows, pupils, plan, engine)
+    known = values.drop_nulls(names).select(PUPIL) if names else values.select(PUPIL)
+    flow = count_flow(pupils, known, engine)
+    placed_rows = flow.table[flow.table["step"] == "In an arm"]
+    sizes = dict(zip(placed_rows["arm"], placed_rows["pupils"].astype(int), strict=True))
+    if not sizes:
+        raise DataError(
+            Problem(source.label, "no pupil is in any arm", "Check the labels in [arms].")
+        )
+    return Cohort(
+        plan=plan,
+        engine=engine,
+        covariates=covariates,
+        outcomes=outcome_table(scores, plan, step, engine),
+        flow=flow,
+        missing=count_missing(pupils, values, names, rows, scores, engine),
+        sizes=sizes,
+        waves=waves,
+        files=source.files,
+        notes=_lonely_levels(covariates, names, source.typed.numeric, engine),
+    )
+
+
+def _lonely_levels(
+    covariates: nw.LazyFrame[Any], names: list[str], numeric: frozenset[str], engine: Engine
+) -> tuple[str, ...]:
+    """Warn of levels of a category (a need, say) that some arms lack altogether."""
+    notes = []
+    arms = set(engine.collect(covariates.select("arm").unique(), ["arm"]).column("arm").to_pylist())
+    for name in names:
+        if name in numeric:
+            continue
+        pairs = covariates.filter(~nw.col(name).is_null()).select("arm", name).unique()
+        found = engine.collect(pairs, [name, "arm"]).to_pandas()
+        for level, held in found.groupby(name, sort=True)["arm"]:
+            lacking = sorted(arms - set(held))
+            if lacking:
+                notes.append(
+                    f"No pupil of {' or '.join(lacking)} has {name} = {level}: nobody there can "
+                    "stand for such pupils."
+                )
+    return tuple(notes)

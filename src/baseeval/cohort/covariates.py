@@ -1,0 +1,125 @@
+"""Covariates: each at the wave before placement, one value a pupil."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from baseeval.cohort.keys import PUPIL, STEP
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DataError, PlanError, Problem
+from baseeval.plan import Covariate, Plan
+
+
+def covariate_table(
+    rows: nw.LazyFrame[Any], plan: Plan, waves: tuple[str, ...], engine: Engine, file: str
+) -> nw.LazyFrame[Any]:
+    """Take every covariate of the plan, one row a pupil.
+
+    Parameters
+    ----------
+    rows : narwhals LazyFrame
+        With keys and steps, checked.
+    plan : Plan
+    waves : tuple of str
+        In order.
+    engine : Engine
+    file : str
+        Named in messages.
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``key:pupil`` and one column a covariate.
+
+    Raises
+    ------
+    PlanError
+        A covariate is from a wave that is not there, or from after the baseline.
+    DataError
+        A covariate changes between waves and no wave is named.
+    """
+    covariates = (*plan.covariates.adjust, *plan.covariates.exact)
+    steps = {wave: number for number, wave in enumerate(waves)}
+    baseline = plan.data.baseline_wave
+    _check_waves(plan, covariates, steps)
+    changing = _changing(rows, covariates, engine) if len(waves) > 1 else {}
+    problems = [
+        Problem(
+            f"{file}, column `{c.column}`",
+            f"the covariate changes between waves for {changing[c.column]} pupils",
+            "Name `baseline_wave` in [data], or the covariate's own `wave`.",
+        )
+        for c in covariates
+        if changing.get(c.column) and c.wave is None and baseline is None
+    ]
+    if problems:
+        raise DataError(problems)
+    table = rows.select(PUPIL).unique()
+    for covariate in covariates:
+        wave = covariate.wave or (baseline if changing.get(covariate.column) else None)
+        table = table.join(
+            _at(rows, covariate.column, None if wave is None else steps[wave]),
+            on=PUPIL,
+            how="left",
+        )
+    return engine.keep(table)
+
+
+def _at(rows: nw.LazyFrame[Any], column: str, step: int | None) -> nw.LazyFrame[Any]:
+    if step is not None:
+        return rows.filter(nw.col(STEP) == step).select(PUPIL, column)
+    return rows.group_by(PUPIL).agg(nw.col(column).max().alias(column))
+
+
+def _changing(
+    rows: nw.LazyFrame[Any], covariates: tuple[Covariate, ...], engine: Engine
+) -> dict[str, int]:
+    """Count the pupils for whom each covariate differs between waves."""
+    columns = [covariate.column for covariate in covariates]
+    if not columns:
+        return {}
+    ends = [
+        end
+        for column in columns
+        for end in (
+            nw.col(column).min().alias(f"low {column}"),
+            nw.col(column).max().alias(f"high {column}"),
+        )
+    ]
+    return engine.counts(
+        rows.group_by(PUPIL).agg(*ends),
+        {column: nw.col(f"low {column}") != nw.col(f"high {column}") for column in columns},
+    )
+
+
+def _check_waves(
+    plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str, int]
+) -> None:
+    where = f"{plan.path.name}, [covariates]"
+    known = f"The waves are: {', '.join(steps)}."
+    baseline = plan.data.baseline_wave
+    problems = []
+    if baseline is not None and baseline not in steps:
+        problems.append(
+            Problem(f"{plan.path.name}, [data] baseline_wave", "no row is of this wave", known)
+        )
+    for covariate in covariates:
+        if covariate.wave is None:
+            continue
+        if covariate.wave not in steps:
+            problems.append(
+                Problem(where, f"no row is of the wave named for `{covariate.column}`", known)
+            )
+        elif baseline is None or steps[covariate.wave] > steps.get(baseline, -1):
+            problems.append(
+                Problem(
+                    where,
+                    f"`{covariate.column}` is taken from a wave after the baseline, when placement "
+                    "may already have changed it",
+                    "Take it from `baseline_wave` or before.",
+                )
+            )
+    if problems:
+        raise PlanError(problems)

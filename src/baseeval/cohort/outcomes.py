@@ -1,0 +1,127 @@
+"""Outcomes: one long table of scores, in the forms that the plan asks for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pandas as pd
+import pyarrow as pa
+
+from baseeval.cohort.keys import ARM, PEER_OF, PEER_SEX, PEER_YEAR, PUPIL, SCHOOL, STEP, WAVE
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.measures.scoring import score
+from baseeval.plan import Plan
+
+_ORDER = ["outcome", WAVE, SCHOOL, PUPIL]
+
+
+def score_table(
+    rows: nw.LazyFrame[Any], pupils: nw.LazyFrame[Any], plan: Plan, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Score every outcome for every row of pupils who are in an arm or are peers.
+
+    Parameters
+    ----------
+    rows : narwhals LazyFrame
+        With keys and steps.
+    pupils : narwhals LazyFrame
+        From `pupil_table`.
+    plan : Plan
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        Keys, ``outcome``, ``value``, ``why``, and how peers are found.
+    """
+    counted = pupils.filter(nw.col("fate").is_in(["arm", "peer"]))
+    mine = rows.drop(SCHOOL, ARM).join(counted, on=PUPIL, how="inner")
+    links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX) if c in rows.collect_schema().names()]
+    parts = []
+    for outcome in plan.outcomes:
+        made = score(outcome)
+        parts.append(
+            mine.select(
+                PUPIL,
+                SCHOOL,
+                ARM,
+                "fate",
+                WAVE,
+                STEP,
+                *links,
+                nw.lit(outcome.name).alias("outcome"),
+                made.value.cast(nw.Float64).alias("value"),
+                made.why.alias("why"),
+            )
+        )
+    return engine.keep(nw.concat(parts, how="vertical"))
+
+
+def outcome_table(
+    scores: nw.LazyFrame[Any], plan: Plan, baseline_step: int | None, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Lay the outcomes out in their forms: level, change, gap.
+
+    Parameters
+    ----------
+    scores : narwhals LazyFrame
+        From :func:`score_table`.
+    plan : Plan
+    baseline_step : int, optional
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``pupil, school, arm, wave, outcome, form, value``, values only where
+        there is one. The level is there whatever the plan asks: descriptions
+        and standardisers need it.
+    """
+    placed = scores.filter((nw.col("fate") == "arm") & ~nw.col("value").is_null())
+    parts = [_form(placed, "level")]
+    asked = {form: [o.name for o in plan.outcomes if form in o.forms] for form in ("change", "gap")}
+    if asked["change"] and baseline_step is not None:
+        before = placed.filter(nw.col(STEP) == baseline_step).select(
+            PUPIL, "outcome", nw.col("value").alias("before")
+        )
+        later = placed.filter(
+            (nw.col(STEP) > baseline_step) & nw.col("outcome").is_in(asked["change"])
+        ).join(before, on=[PUPIL, "outcome"], how="inner")
+        change = (nw.col("value") - nw.col("before")).alias("value")
+        parts.append(_form(later.with_columns(change), "change"))
+    if asked["gap"]:
+        links = [PEER_YEAR, PEER_SEX, SCHOOL] if plan.peers and not plan.peers.peer_of else []
+        peers = _peer_means(scores.filter(nw.col("outcome").is_in(asked["gap"])), links, engine)
+        on = links or [PUPIL]
+        joined = placed.join(peers, on=[*on, "outcome", WAVE], how="inner")
+        gap = (nw.col("value") - nw.col("peer_mean")).alias("value")
+        parts.append(_form(joined.with_columns(gap), "gap"))
+    return engine.keep(nw.concat(parts, how="vertical"))
+
+
+def _form(frame: nw.LazyFrame[Any], form: str) -> nw.LazyFrame[Any]:
+    return frame.select(
+        nw.col(PUPIL).alias("pupil"),
+        nw.col(SCHOOL).alias("school"),
+        nw.col(ARM).alias("arm"),
+        nw.col(WAVE).alias("wave"),
+        "outcome",
+        nw.lit(form).alias("form"),
+        "value",
+    )
+
+
+def _peer_means(
+    scores: nw.LazyFrame[Any], links: list[str], engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Average each pupil's peers, in a fixed order so that the sums repeat."""
+    key = links or [PEER_OF]
+    peers = scores.filter((nw.col("fate") == "peer") & ~nw.col("value").is_null())
+    table = engine.collect(peers.select(*key, "outcome", WAVE, "value", PUPIL), [*key, PUPIL])
+    frame: pd.DataFrame = table.to_pandas()
+    by = [*key, "outcome", WAVE]
+    means = frame.groupby(by, sort=True)["value"].mean().rename("peer_mean").reset_index()
+    if not links:
+        means = means.rename(columns={PEER_OF: PUPIL})
+    return engine.table(pa.Table.from_pandas(means, preserve_index=False))

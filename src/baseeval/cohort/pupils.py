@@ -1,0 +1,79 @@
+"""One row a pupil: the arm, the school at time zero, and what became of them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, STATUS, STEP
+from baseeval.engine.duckdb_engine import Engine
+
+#: What becomes of a pupil, in the order in which it is decided.
+FATES = {
+    "peer": "a matched peer: in no arm, used only for gaps",
+    "blank": "no placement is recorded",
+    "other": "the placement is one that the study leaves out",
+    "no school": "no school is recorded",
+    "arm": "",
+}
+
+
+def pupil_table(
+    rows: nw.LazyFrame[Any], baseline_step: int | None, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Gather the rows of each pupil.
+
+    Parameters
+    ----------
+    rows : narwhals LazyFrame
+        With keys and steps, checked.
+    baseline_step : int, optional
+        Number of the baseline wave.
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``key:pupil, key:arm, key:school, fate``. The school is that of the
+        baseline wave, else of the first wave that records one: time zero. A
+        pupil with a placement in any row has that placement.
+    """
+    fates = rows.group_by(PUPIL).agg(
+        nw.col(ARM).max().alias(ARM),
+        (nw.col(STATUS) == "peer").cast(nw.Int64).max().alias("peer"),
+        (nw.col(STATUS) == "arm").cast(nw.Int64).max().alias("arm"),
+        (nw.col(STATUS) == "other").cast(nw.Int64).max().alias("other"),
+    )
+    school = first_values(rows, SCHOOL, baseline_step)
+    table = fates.join(school, on=PUPIL, how="left")
+    fate = nw.when(nw.col("other") == 1).then(nw.lit("other")).otherwise(nw.lit("blank"))
+    placed = nw.when(nw.col(SCHOOL).is_null()).then(nw.lit("no school")).otherwise(nw.lit("arm"))
+    fate = nw.when(nw.col("arm") == 1).then(placed).otherwise(fate)
+    fate = nw.when(nw.col("peer") == 1).then(nw.lit("peer")).otherwise(fate)
+    return engine.keep(table.select(PUPIL, ARM, SCHOOL, fate.alias("fate")))
+
+
+def first_values(
+    rows: nw.LazyFrame[Any], column: str, baseline_step: int | None
+) -> nw.LazyFrame[Any]:
+    """Take each pupil's value at the baseline wave, else the first one recorded.
+
+    Parameters
+    ----------
+    rows : narwhals LazyFrame
+        With keys and steps.
+    column : str
+    baseline_step : int, optional
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``key:pupil`` and the column; pupils without any value are absent.
+    """
+    rank = nw.col(STEP) + 1
+    if baseline_step is not None:
+        rank = nw.when(nw.col(STEP) == baseline_step).then(0).otherwise(rank)
+    held = rows.filter(~nw.col(column).is_null()).select(PUPIL, column, rank.alias("rank"))
+    first = held.group_by(PUPIL).agg(nw.col("rank").min())
+    return held.join(first, on=[PUPIL, "rank"], how="inner").select(PUPIL, column)

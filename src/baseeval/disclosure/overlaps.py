@@ -1,0 +1,61 @@
+"""Overlap of two arms, released."""
+
+from __future__ import annotations
+
+import math
+
+from baseeval.disclosure.estimates import add_flag, must_withhold
+from baseeval.disclosure.flows import Record
+from baseeval.disclosure.profiles import Profile
+from baseeval.disclosure.rounding import released_effective, released_share, round_count
+from baseeval.disclosure.shapes import SUPPRESSED, number, text, whole
+
+SIDES = ("first", "second")
+
+
+def key_of(record: Record) -> tuple[str, ...]:
+    """Give what a row of balance and its row of overlap share."""
+    return tuple(text(record[name]) for name in ("contrast", "design", "estimand"))
+
+
+def release_overlap(row: Record, balance: list[Record], profile: Profile) -> Record:
+    """Withhold a contrast of small arms; otherwise round its counts and what follows from them.
+
+    Parameters
+    ----------
+    row : dict
+        A row of the overlap table with exact counts.
+    balance : list of dict
+        The released rows of the balance table.
+    profile : Profile
+
+    Returns
+    -------
+    dict
+        A withheld contrast loses every number and carries the flag
+        `suppressed`. The largest difference is named to one decimal where it
+        is that of a withheld row: how large it is, but not enough to find it.
+    """
+    released = dict(row)
+    if must_withhold(row, profile):
+        numbers = ("n", "n_effective", "schools")
+        released |= {f"{name}_{side}": None for name in numbers for side in SIDES}
+        released |= dict.fromkeys(["share_outside_support", "max_smd_before", "max_smd_after"])
+        return released | {"flags": add_flag(row["flags"], SUPPRESSED)}
+    sizes = [whole(row[f"n_{side}"]) or 0 for side in SIDES]
+    for side, size in zip(SIDES, sizes, strict=True):
+        released[f"n_{side}"] = round_count(size, profile.base)
+        effective = number(row[f"n_effective_{side}"])
+        released[f"n_effective_{side}"] = released_effective(effective, profile)
+    target = {"ATT": sizes[0], "ATC": sizes[1]}.get(text(row["estimand"]), sum(sizes))
+    share = number(row["share_outside_support"])
+    if math.isfinite(share):
+        released["share_outside_support"] = released_share(share, target, profile.base)
+    own = [b for b in balance if key_of(b) == key_of(row)]
+    for when in ("before", "after"):
+        name = f"max_smd_{when}"
+        shown = [abs(number(b[f"smd_{when}"])) for b in own if b["status"] == ""]
+        largest = number(row[name])
+        if largest > max([s for s in shown if math.isfinite(s)], default=0.0) + 1e-9:
+            released[name] = round(largest, 1)
+    return released

@@ -1,0 +1,109 @@
+"""The only way out: exact tables in, tables that may leave out."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import replace
+
+import pandas as pd
+
+from baseeval.disclosure import shapes
+from baseeval.disclosure.balances import release_balance
+from baseeval.disclosure.describing import release_descriptions
+from baseeval.disclosure.estimates import release_results
+from baseeval.disclosure.flows import release_flow
+from baseeval.disclosure.missingness import release_missing
+from baseeval.disclosure.profiles import Profile, get_profile
+from baseeval.disclosure.released import About, Released
+from baseeval.disclosure.rounding import round_count
+from baseeval.results import Balance, Flow
+
+_COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|student|row|peer))")
+_INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")
+
+
+def release(
+    rows: pd.DataFrame,
+    balance: Balance | None = None,
+    flow: Flow | None = None,
+    *,
+    descriptions: pd.DataFrame | None = None,
+    missing: pd.DataFrame | None = None,
+    about: About | None = None,
+    profile: str = "srs",
+) -> Released:
+    """Apply a profile's rules to a study's tables.
+
+    Parameters
+    ----------
+    rows : pandas.DataFrame
+        The results table with exact counts. A further column `parameters`,
+        the number that each row's model estimates, lets the limit on residual
+        degrees of freedom be applied.
+    balance : Balance, optional
+        With `n_first, n_second` and, for levels of a category, `count_first,
+        count_second` in its table.
+    flow : Flow, optional
+        With exact counts; rows without a reason count who remains.
+    descriptions, missing : pandas.DataFrame, optional
+        The columns of `Released` but for `status`, with exact counts.
+    about : About, optional
+        Counts of pupils and rows in its notes are withheld or rounded as well.
+    profile : str
+        srs, ees or trust.
+
+    Returns
+    -------
+    Released
+        `docs/disclosure.md` states every rule.
+
+    Raises
+    ------
+    UsageError
+        If the profile is not known or a table lacks a column.
+    """
+    rules = get_profile(profile)
+    results = release_results(shapes.records_of(rows, shapes.RESULTS, "rows"), rules)
+    judged, overlap = release_balance(
+        shapes.records_of(
+            None if balance is None else balance.table, {**shapes.BALANCE, **_INTERNAL}, "balance"
+        ),
+        shapes.records_of(None if balance is None else balance.overlap, shapes.OVERLAP, "overlap"),
+        rules,
+    )
+    steps = shapes.records_of(None if flow is None else flow.table, shapes.FLOW, "flow")
+    described = shapes.records_of(descriptions, shapes.DESCRIPTIONS, "descriptions")
+    absent = shapes.records_of(missing, shapes.MISSING, "missing")
+    study = shapes.text(rows["study"].iloc[0]) if len(rows) else ""
+    return Released(
+        profile=rules.name,
+        results=shapes.shaped(results, shapes.RESULTS),
+        balance=shapes.shaped(judged, shapes.BALANCE),
+        overlap=shapes.shaped(overlap, shapes.OVERLAP),
+        flow=shapes.shaped(release_flow(steps, rules), shapes.FLOW),
+        descriptions=shapes.shaped(release_descriptions(described, rules), shapes.DESCRIPTIONS),
+        missing=shapes.shaped(release_missing(absent, rules), shapes.MISSING),
+        about=_released_about(about or About(study=study, title=study), rules),
+    )
+
+
+def _released_about(about: About, profile: Profile) -> About:
+    """Treat counts in sentences as counts in tables."""
+    return replace(
+        about,
+        notes=tuple(_released_sentence(note, profile) for note in about.notes),
+        contrasts_not_made={
+            contrast: _released_sentence(reason, profile)
+            for contrast, reason in about.contrasts_not_made.items()
+        },
+    )
+
+
+def _released_sentence(sentence: str, profile: Profile) -> str:
+    def coarser(found: re.Match[str]) -> str:
+        count = int(found[1].replace(",", ""))
+        if profile.is_small(count):
+            return f"fewer than {profile.threshold}"
+        return str(round_count(count, profile.base))
+
+    return _COUNTED.sub(coarser, sentence)

@@ -1,0 +1,128 @@
+"""The columns of every released table: exactly those that `Released` documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from types import MappingProxyType
+
+import pandas as pd
+
+from baseeval.errors import Problem, UsageError
+from baseeval.results import RESULT_COLUMNS
+
+SUPPRESSED = "suppressed"
+
+
+def _columns(text: str = "", number: str = "", count: str = "") -> dict[str, str]:
+    kinds = {"text": text, "number": number, "count": count}
+    return {name: kind for kind, names in kinds.items() for name in names.split()}
+
+
+def _ordered(order: str, kinds: Mapping[str, str]) -> Mapping[str, str]:
+    return MappingProxyType({name: kinds[name] for name in order.split()})
+
+
+RESULTS: Mapping[str, str] = MappingProxyType(
+    {name: kind for name, (kind, _) in RESULT_COLUMNS.items()}
+)
+
+BALANCE_NUMBERS = (
+    "mean_first_before mean_second_before mean_first_after mean_second_after smd_before smd_after"
+    " variance_ratio_before variance_ratio_after ks_before ks_after"
+)
+BALANCE = _ordered(
+    f"contrast design estimand covariate level {BALANCE_NUMBERS} status",
+    _columns(text="contrast design estimand covariate level status", number=BALANCE_NUMBERS),
+)
+
+OVERLAP = _ordered(
+    "contrast design estimand target n_first n_second n_effective_first n_effective_second"
+    " schools_first schools_second share_outside_support max_smd_before max_smd_after flags",
+    _columns(
+        text="contrast design estimand target flags",
+        number="n_effective_first n_effective_second share_outside_support"
+        " max_smd_before max_smd_after",
+        count="n_first n_second schools_first schools_second",
+    ),
+)
+
+FLOW = _ordered(
+    "step arm pupils schools reason status",
+    _columns(text="step arm reason status", count="pupils schools"),
+)
+
+DESCRIPTIONS = _ordered(
+    "outcome form wave arm pupils schools missing mean sd p25 p50 p75 unit status",
+    _columns(
+        text="outcome form wave arm unit status",
+        number="mean sd p25 p50 p75",
+        count="pupils schools missing",
+    ),
+)
+
+MISSING = _ordered(
+    "role name wave arm pupils missing reason status",
+    _columns(text="role name wave arm reason status", count="pupils missing"),
+)
+
+#: Every column that a released table can have.
+ALL_COLUMNS: frozenset[str] = frozenset(RESULTS).union(
+    BALANCE, OVERLAP, FLOW, DESCRIPTIONS, MISSING
+)
+
+
+def shaped(records: Iterable[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:
+    """Lay records out in these columns, with their types; what else they hold is dropped."""
+    table = pd.DataFrame.from_records(
+        [{name: record.get(name) for name in columns} for record in records],
+        columns=list(columns),
+    )
+    for name, kind in columns.items():
+        if kind == "text":
+            table[name] = table[name].astype("string").fillna("")
+        elif kind == "count":
+            table[name] = pd.to_numeric(table[name]).astype("Int64")
+        elif kind == "number":
+            table[name] = pd.to_numeric(table[name]).astype("float64")
+        else:
+            table[name] = table[name].astype(bool)
+    return table
+
+
+def records_of(
+    table: pd.DataFrame | None, columns: Mapping[str, str], name: str
+) -> list[dict[str, object]]:
+    """Read a table to be released as records, after checking that it has the columns.
+
+    Raises
+    ------
+    UsageError
+        If a column other than `status` is not there.
+    """
+    if table is None:
+        return []
+    absent = [column for column in columns if column not in table.columns and column != "status"]
+    if absent:
+        raise UsageError(
+            Problem(
+                f"release, {name}",
+                f"the table lacks the columns {', '.join(absent)}",
+                "Give the table as baseeval makes it.",
+            )
+        )
+    return [{str(key): value for key, value in r.items()} for r in table.to_dict("records")]
+
+
+def whole(value: object) -> int | None:
+    """Read a count; None where it is missing."""
+    return None if pd.isna(value) else int(value)  # type: ignore[call-overload]
+
+
+def number(value: object) -> float:
+    """Read a number; NaN where it is missing."""
+    return float("nan") if pd.isna(value) else float(value)  # type: ignore[arg-type,call-overload]
+
+
+def text(value: object) -> str:
+    """Read a text; empty where it is missing."""
+    return "" if pd.isna(value) else str(value)  # type: ignore[call-overload]

@@ -1,0 +1,96 @@
+"""What a model can do, what it is given and what it gives back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baseeval.numerics.cr2 import Interval
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True, slots=True)
+class EffectSample:
+    """The rows of one estimate: every one with an outcome and a positive weight.
+
+    Parameters
+    ----------
+    outcome : ndarray, shape (n,)
+    first : ndarray of bool, shape (n,)
+        True for the first arm.
+    weights : ndarray, shape (n,)
+        Positive, with mean one in each arm.
+    covariates : ndarray, shape (n, p)
+        May hold dependent columns; the model leaves those out.
+    school : ndarray of int, shape (n,)
+        0 to G - 1.
+    """
+
+    outcome: Floats
+    first: NDArray[np.bool_]
+    weights: Floats
+    covariates: Floats
+    school: NDArray[np.intp]
+
+    @property
+    def shared_schools(self) -> int:
+        """Return the number of schools that hold pupils of both arms."""
+        return len(set(self.school[self.first]) & set(self.school[~self.first]))
+
+
+@dataclass(frozen=True, slots=True)
+class ModelFit:
+    """An estimate and its interval.
+
+    Parameters
+    ----------
+    estimate : float
+        First minus second, in units of the outcome.
+    interval : Interval
+    parameters : int
+        Coefficients fitted.
+    flags : tuple of str
+    """
+
+    estimate: float
+    interval: Interval
+    parameters: int
+    flags: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ModelSpec:
+    """Capabilities of a model.
+
+    Parameters
+    ----------
+    name : str
+        As the plan names it.
+    summary : str
+        What it does, in a sentence.
+    kinds : tuple of str
+        Kinds of outcome it can serve.
+    designs : tuple of str
+        Designs it can carry.
+    uses_covariates : bool
+    inference : str
+        How its interval is made.
+    generalises_to : str
+    fit : callable
+        From an EffectSample to a ModelFit.
+    source : str
+    """
+
+    name: str
+    summary: str
+    kinds: tuple[str, ...]
+    designs: tuple[str, ...]
+    uses_covariates: bool
+    inference: str
+    generalises_to: str
+    fit: Callable[[EffectSample], ModelFit]
+    source: str

@@ -1,0 +1,86 @@
+"""What may be said of an estimate, and how often it was looked for."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from baseeval.results import Effect
+
+#: Significance of the family-adjusted p-value.
+LEVEL = 0.05
+
+
+def judge(effect: Effect, better: str) -> Effect:
+    """Give an effect its verdict, in the order that the design fixes.
+
+    Parameters
+    ----------
+    effect : Effect
+        With its intervals, effect sizes, role and adjusted p-value.
+    better : str
+        higher, lower or neither.
+
+    Returns
+    -------
+    Effect
+        With `verdict`, and the flag `detectable_but_small` where it holds.
+    """
+    bounds = (effect.effect_size_low, effect.effect_size_high, effect.ci90_low, effect.ci90_high)
+    if not np.isfinite(bounds).all() or not np.isfinite(effect.effect_size):
+        return replace(effect, verdict="cannot_tell")
+    excludes_zero = effect.effect_size_low > 0 or effect.effect_size_high < 0
+    if _within_smallest(effect):
+        flags = (*effect.flags, "detectable_but_small") if excludes_zero else effect.flags
+        return replace(effect, verdict="no_meaningful_difference", flags=flags)
+    p_value = effect.p_adjusted if effect.role == "primary" else effect.p_value
+    if not (excludes_zero and p_value < LEVEL):
+        return replace(effect, verdict="cannot_tell")
+    if better == "neither":
+        return replace(effect, verdict="differs")
+    first_is_better = (effect.effect_size > 0) == (better == "higher")
+    return replace(effect, verdict="favours_first" if first_is_better else "favours_second")
+
+
+def _within_smallest(effect: Effect) -> bool:
+    """Return whether the 90% interval lies within the smallest effect of interest."""
+    if not np.isfinite(effect.smallest_effect):
+        return False
+    scale = effect.effect_size / effect.estimate if effect.estimate else None
+    if scale is None:
+        width = effect.ci_high - effect.ci_low
+        scale = (effect.effect_size_high - effect.effect_size_low) / width if width else 0.0
+    low, high = sorted((effect.ci90_low * scale, effect.ci90_high * scale))
+    return low > -effect.smallest_effect and high < effect.smallest_effect
+
+
+def adjust_families(effects: Sequence[Effect]) -> list[Effect]:
+    """Adjust the p-values of primary rows over their families, by Holm's method.
+
+    Parameters
+    ----------
+    effects : sequence of Effect
+        A family is the primary rows of one name in `family`.
+
+    Returns
+    -------
+    list of Effect
+        In the order given, `p_adjusted` filled for primary rows that have a
+        p-value. Holm (1979) holds whatever the dependence between the tests.
+    """
+    members = defaultdict(list)
+    for position, effect in enumerate(effects):
+        if effect.role == "primary" and np.isfinite(effect.p_value):
+            members[effect.family].append(position)
+    adjusted = list(effects)
+    for positions in members.values():
+        ranked = sorted(positions, key=lambda position: effects[position].p_value)
+        running = 0.0
+        for rank, position in enumerate(ranked):
+            raw = (len(ranked) - rank) * effects[position].p_value
+            running = min(1.0, max(running, raw))
+            adjusted[position] = replace(effects[position], p_adjusted=running)
+    return adjusted

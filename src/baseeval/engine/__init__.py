@@ -1,0 +1,1 @@
+"""The one seam to data engines. Everything above it speaks narwhals."""

@@ -1,0 +1,1 @@
+"""Measures: from the columns of an outcome to one number a pupil and wave."""

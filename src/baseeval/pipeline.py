@@ -1,0 +1,198 @@
+"""The path from a cohort to its answers, as a function that can be run again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+
+from baseeval.cohort.building import Cohort
+from baseeval.design.balancing import check_balance
+from baseeval.design.deciding import decide
+from baseeval.effects.estimating import (
+    covered,
+    empty_row,
+    estimate_one,
+    finish,
+    occasions,
+    plain,
+)
+from baseeval.effects.registry import MODELS
+from baseeval.effects.spec import ModelSpec
+from baseeval.errors import EstimationError
+from baseeval.measures.scoring import KINDS
+from baseeval.results import Balance, Effect, Weights, results_table
+
+
+@dataclass(frozen=True, slots=True)
+class Designs:
+    """Every design of a study, made before any outcome is looked at.
+
+    Parameters
+    ----------
+    made : dict
+        (contrast, method) -> Weights.
+    failed : dict
+        (contrast, method) -> the reason, for those that do not exist.
+    balance : Balance
+    """
+
+    made: dict[tuple[str, str], Weights]
+    failed: dict[tuple[str, str], EstimationError]
+    balance: Balance
+
+
+def make_designs(cohort: Cohort) -> Designs:
+    """Make and judge every design that the plan names, for every contrast.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    Designs
+    """
+    made: dict[tuple[str, str], Weights] = {}
+    failed: dict[tuple[str, str], EstimationError] = {}
+    for contrast in cohort.contrasts:
+        for method in cohort.plan.design.methods or ["none"]:
+            try:
+                made[contrast, method] = decide(cohort, contrast, method)
+            except EstimationError as error:
+                failed[contrast, method] = error
+    return Designs(made, failed, check_balance(made.values()))
+
+
+def estimate_all(
+    cohort: Cohort, designs: Designs, progress: Callable[[str], None] = lambda _: None
+) -> pd.DataFrame:
+    """Estimate every outcome, contrast, design and model of a study.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    designs : Designs
+    progress : callable
+        Told what is being estimated.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The results table, before disclosure control.
+    """
+    times = occasions(cohort)
+    asked = cohort.plan.design.methods or ["none"]
+    rows: list[Effect] = []
+    poor = _poor_overlap(designs.balance)
+    for contrast in cohort.contrasts:
+        here = list(covered(times, contrast))
+        for name in cohort.plan.analysis.models:
+            progress(f"{contrast}, {name}")
+            spec = MODELS[name]
+            methods = [method for method in asked if method in spec.designs] or ["none"]
+            for method in methods:
+                headline = name == cohort.plan.analysis.models[0] and method == methods[0]
+                chosen = _design(cohort, designs, contrast, method, spec)
+                for time in here:
+                    if chosen is None:
+                        flags = ("design_failed",)
+                        row = empty_row(cohort, time, contrast, method, spec, headline, flags)
+                    else:
+                        row = estimate_one(cohort, time, chosen, spec, headline)
+                    rows.append(_flag_overlap(row, poor))
+    return results_table(finish(cohort, rows))
+
+
+def describe(cohort: Cohort) -> pd.DataFrame:
+    """Describe every outcome by arm and wave, no cause claimed.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``outcome, form, wave, arm, pupils, schools, missing, mean, sd, p25, p50,
+        p75, unit``, before disclosure control.
+    """
+    levels = cohort.engine.collect(cohort.outcomes, ["outcome", "form", "wave", "school", "pupil"])
+    frame = levels.to_pandas()
+    frame = frame[frame["form"] == "level"]
+    missing = cohort.missing[cohort.missing["role"] == "outcome"]
+    lost = missing.groupby(["name", "wave", "arm"])["missing"].sum()
+    records = []
+    for outcome in cohort.plan.outcomes:
+        for wave in cohort.waves:
+            for arm in cohort.arms:
+                at = frame[
+                    (frame["outcome"] == outcome.name)
+                    & (frame["wave"] == wave)
+                    & (frame["arm"] == arm)
+                ]
+                if at.empty:
+                    continue
+                values = at["value"].to_numpy(dtype=float)
+                quarter, half, three = np.percentile(values, [25, 50, 75])
+                records.append(
+                    {
+                        "outcome": outcome.name,
+                        "form": "level",
+                        "wave": wave,
+                        "arm": arm,
+                        "pupils": len(values),
+                        "schools": at["school"].nunique(),
+                        "missing": int(lost.get((outcome.name, wave, arm), 0)),
+                        "mean": float(values.mean()),
+                        "sd": float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
+                        "p25": float(quarter),
+                        "p50": float(half),
+                        "p75": float(three),
+                        "unit": outcome.unit or KINDS[outcome.kind].unit,
+                    }
+                )
+    return pd.DataFrame.from_records(records, columns=_DESCRIPTION_COLUMNS)
+
+
+def _design(
+    cohort: Cohort, designs: Designs, contrast: str, method: str, spec: ModelSpec
+) -> Weights | None:
+    if (contrast, method) in designs.failed:
+        return None
+    if method != "none":
+        return designs.made[contrast, method]
+    try:
+        return plain(cohort, contrast, spec)
+    except EstimationError:
+        return None
+
+
+def _poor_overlap(balance: Balance) -> set[tuple[str, str]]:
+    flagged = balance.overlap[balance.overlap["flags"].str.contains("poor_overlap")]
+    return set(zip(flagged["contrast"], flagged["design"], strict=True))
+
+
+def _flag_overlap(row: Effect, poor: set[tuple[str, str]]) -> Effect:
+    if (row.contrast, row.design) not in poor:
+        return row
+    return replace(row, flags=(*row.flags, "poor_overlap"))
+
+
+_DESCRIPTION_COLUMNS = [
+    "outcome",
+    "form",
+    "wave",
+    "arm",
+    "pupils",
+    "schools",
+    "missing",
+    "mean",
+    "sd",
+    "p25",
+    "p50",
+    "p75",
+    "unit",
+]

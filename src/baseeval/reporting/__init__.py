@@ -1,0 +1,1 @@
+"""Released rows become words, figures, one page and plain files."""

@@ -1,0 +1,59 @@
+"""Each flag in words: part of the phrasebook."""
+
+from __future__ import annotations
+
+from baseeval.reporting.phrasebook import spelled
+from baseeval.results import FLAGS
+
+#: Flag -> (its short name, the caution that a reader needs).
+CAUTIONS = {
+    "few_schools": (
+        "few schools",
+        "The comparison rests on few schools, so other schools could look different.",
+    ),
+    "low_df": (
+        "very rough range",
+        "So few schools carry the comparison that its range is a rough guide.",
+    ),
+    "one_school": (
+        "one school",
+        "A group lies in one school: pupils and school cannot be told apart.",
+    ),
+    "poor_overlap": (
+        "little overlap",
+        "Many of these pupils have nobody like them in the other group.",
+    ),
+    "imbalance": ("groups still differ", "The groups still differ in what was recorded before."),
+    "high_missing": ("much missing", "Many pupils have no value here, or many more in one group."),
+    "separation": ("nobody alike", "What is recorded tells the groups apart completely."),
+    "design_failed": (
+        "no fair comparison",
+        "No fair comparison of these two groups could be made.",
+    ),
+    "model_failed": ("no estimate", "The difference could not be worked out from these data."),
+    "singular_fit": ("schools looked alike", "The model saw no difference between schools."),
+    "conservative": ("cautious test", "So few schools allow no more than a cautious test."),
+    "detectable_but_small": (
+        "small",
+        "There is a difference, but smaller than was set as mattering.",
+    ),
+    "no_pre_placement_baseline": (
+        "no starting point",
+        "Nothing measured before placement could be allowed for.",
+    ),
+    "school_confounding_unadjustable": (
+        "schools may differ",
+        "Schools that open a base may differ from others, and that cannot be allowed for here.",
+    ),
+    "suppressed": ("withheld", "Some numbers are withheld so that nobody can be recognised."),
+}
+
+
+def caution(flag: str) -> str:
+    """Return what a flag tells a reader, in a sentence."""
+    return CAUTIONS[flag][1] if flag in CAUTIONS else FLAGS.get(flag, spelled(flag))
+
+
+def flag_name(flag: str) -> str:
+    """Return a flag's short name."""
+    return CAUTIONS[flag][0] if flag in CAUTIONS else spelled(flag)

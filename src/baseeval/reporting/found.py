@@ -1,0 +1,106 @@
+"""What we found: each outcome's answers, and all of them at a glance."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from baseeval.disclosure.released import OutcomeAbout, Released
+from baseeval.reporting.amounts import interval, number_of
+from baseeval.reporting.cells import Row, grouped, real, text
+from baseeval.reporting.forest import forest_plot, is_cut
+from baseeval.reporting.headlines import about_outcome, headline_rows, outcome_title
+from baseeval.reporting.phrasebook import (
+    SHORT_CONTRASTS,
+    capital,
+    contrast_title,
+    wave_words,
+)
+from baseeval.reporting.sentences import Answer, answer
+from baseeval.reporting.sheet import Sheet, absent
+from baseeval.reporting.tags import NOT_COMPARED, Tag, tag_of
+from baseeval.results import CONTRASTS
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One contrast of an outcome: its answers in the order of the waves."""
+
+    title: str
+    answers: tuple[Answer, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One outcome in one form: its answers, their figure and the figure's numbers."""
+
+    title: str
+    note: str
+    comparisons: tuple[Comparison, ...]
+    figure: str
+    is_cut: bool
+    numbers: Sheet
+
+
+def findings(released: Released) -> tuple[Finding, ...]:
+    """Return each outcome's answers, sentence by sentence, with a forest plot."""
+    found: list[Finding] = []
+    for (name, form), rows in grouped(headline_rows(released), "outcome", "form").items():
+        outcome = about_outcome(released, name)
+        title = outcome_title(outcome, form)
+        comparisons = tuple(
+            Comparison(contrast_title(contrast), tuple(answer(row, outcome) for row in each))
+            for (contrast,), each in grouped(rows, "contrast").items()
+        )
+        figure = forest_plot(rows, f"forest-{len(found) + 1}", title)
+        numbers = _numbers(rows, title)
+        found.append(Finding(title, _note(outcome), comparisons, figure, is_cut(rows), numbers))
+    return tuple(found)
+
+
+def glance(released: Released) -> Sheet:
+    """Return every answer as a tag: outcomes and waves down, contrasts across."""
+    rows = headline_rows(released, ("outcome", "form", "wave"))
+    contrasts = [name for name in CONTRASTS if any(text(row, "contrast") == name for row in rows)]
+    lines: dict[str, dict[str, Tag]] = {}
+    for row in rows:
+        outcome = about_outcome(released, text(row, "outcome"))
+        wave = wave_words(text(row, "wave"))
+        title = outcome_title(outcome, text(row, "form")) + (f", {wave}" if wave else "")
+        lines.setdefault(title, {})[text(row, "contrast")] = tag_of(row, outcome.better)
+    return Sheet(
+        "Each answer in a few words",
+        ("Outcome", *(SHORT_CONTRASTS[name] for name in contrasts)),
+        tuple(
+            (title, *(tags.get(name, NOT_COMPARED) for name in contrasts))
+            for title, tags in lines.items()
+        ),
+    )
+
+
+def tally(sheet: Sheet) -> str:
+    """Count the answers at a glance, such as `Cannot tell: 4.`, the commonest first."""
+    tags = [cell for row in sheet.rows for cell in row if isinstance(cell, Tag)]
+    counts = Counter(tag.words for tag in tags if tag is not NOT_COMPARED)
+    told = " ".join(f"{words}: {count}." for words, count in counts.most_common())
+    return f"This study asked for {number_of(counts.total(), 'answer', 'answers')}. {told}"
+
+
+def _note(outcome: OutcomeAbout) -> str:
+    """Say how an outcome is measured and which way is better."""
+    way = {"higher": "Higher is better.", "lower": "Lower is better."}.get(
+        outcome.better, "Neither higher nor lower is called better."
+    )
+    return f"{outcome.note} {way}".strip()
+
+
+def _numbers(rows: list[Row], title: str) -> Sheet:
+    """Return the numbers that a forest plot draws."""
+    lines = []
+    for row in rows:
+        sizes = [real(row, f"effect_size{end}") for end in ("", "_low", "_high")]
+        words = interval(*sizes) if sizes[0] == sizes[0] else absent(row)
+        wave = capital(wave_words(text(row, "wave"))) or "Once"
+        lines.append((SHORT_CONTRASTS[text(row, "contrast")], wave, words))
+    heads = ("Comparison", "Wave", "Effect size (95% interval)")
+    return Sheet(f"{title}: the numbers in the figure", heads, tuple(lines), frozenset({2}))

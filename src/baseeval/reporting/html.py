@@ -1,0 +1,63 @@
+"""The page: one self-contained file that asks nothing of any network."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+
+from jinja2 import Environment, FunctionLoader, StrictUndefined
+from markupsafe import Markup
+
+from baseeval.disclosure.released import Released
+from baseeval.reporting.alike import likenesses, overlap
+from baseeval.reporting.described import descriptions, flow, missingness
+from baseeval.reporting.found import findings, glance, tally
+from baseeval.reporting.limits import flag_glossary, limits
+from baseeval.reporting.method import all_results, methods
+from baseeval.reporting.phrasebook import GROUPS
+from baseeval.reporting.sentences import all_not_made
+from baseeval.results import ARMS
+
+
+def render(released: Released) -> str:
+    """Return the report's page.
+
+    Parameters
+    ----------
+    released : Released
+        The only thing that the page can show.
+    """
+    about = released.about
+    at_a_glance = glance(released)
+    environment = Environment(
+        loader=FunctionLoader(_resource),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        keep_trailing_newline=True,
+    )
+    page = environment.get_template("report.html.j2").render(
+        about=about,
+        style=Markup(_resource("style.css")),
+        drawn=Markup,
+        glance=at_a_glance,
+        tally=tally(at_a_glance),
+        findings=findings(released),
+        not_made=all_not_made(about),
+        groups=[(GROUPS[arm], about.arms[arm]) for arm in ARMS if arm in about.arms],
+        descriptions=descriptions(released),
+        flow=flow(released),
+        missing=missingness(released),
+        likenesses=likenesses(released),
+        overlap=overlap(released),
+        limits=limits(released),
+        methods=methods(released),
+        flags=flag_glossary(released),
+        results=all_results(released),
+    )
+    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
+
+
+def _resource(name: str) -> str:
+    """Read a template or style of the package."""
+    return (files("baseeval.reporting") / "templates" / name).read_text(encoding="utf-8")

@@ -1,0 +1,98 @@
+"""How it was done, every result, and how to do it again."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from baseeval.disclosure.released import Released
+from baseeval.reporting.alike import design_name, design_words
+from baseeval.reporting.amounts import NOT_SHOWN, interval, interval_in, scale_of
+from baseeval.reporting.cautions import flag_name
+from baseeval.reporting.cells import Row, codes, distinct, grouped, real, records, text
+from baseeval.reporting.headlines import about_outcome, outcome_title
+from baseeval.reporting.phrasebook import (
+    ESTIMANDS,
+    INFERENCES,
+    MODELS,
+    SHORT_CONTRASTS,
+    capital,
+    label_of,
+    spelled,
+    wave_words,
+)
+from baseeval.reporting.sheet import Cell, Sheet, absent, shown
+from baseeval.reporting.tags import tag_of
+
+
+def methods(released: Released) -> tuple[tuple[str, str], ...]:
+    """Return the choices of the study as pairs of a question and its answer."""
+    about = released.about
+    made_alike = _listed(f"{design_name(one)}: {design_words(one)}" for one in about.designs)
+    models = _listed(MODELS.get(one, spelled(one)) for one in about.models)
+    ways = [way for way in distinct(records(released.results), "inference") if way]
+    ranges = _listed(INFERENCES.get(one, spelled(one)) for one in ways)
+    told = [
+        ("Whom the answers are about", f"{capital(ESTIMANDS[about.estimand])} ({about.estimand})"),
+        ("How groups were made alike", made_alike),
+        ("What was allowed for", _listed(map(label_of, about.adjusted))),
+        ("What had to match exactly", _listed(map(label_of, about.exact))),
+        ("How differences were worked out", models),
+        ("How the ranges were made", ranges),
+        ("Occasions of measurement", ", ".join(about.waves)),
+        ("First measurement, before or at placement", about.baseline_wave),
+    ]
+    compared = [(question, answer) for question, answer in told if answer]
+    kept = f"Profile “{released.profile}”: small counts are withheld and others may be rounded."
+    return (*(compared if about.contrasts_made else ()), ("How pupils are protected", kept))
+
+
+def all_results(released: Released) -> tuple[Sheet, ...]:
+    """Return every row of the results in words, a table an outcome, the headline rows marked."""
+    heads = (
+        "Comparison",
+        "Wave",
+        "Method",
+        "Answer",
+        "Difference (95% interval)",
+        "Effect size (95% interval)",
+        "Pupils",
+        "Schools",
+        "Cautions",
+    )
+    sheets = []
+    for (name, form), rows in grouped(records(released.results), "outcome", "form").items():
+        outcome = about_outcome(released, name)
+        unit = next(filter(None, (scale_of(text(row, "unit")).word for row in rows)), "")
+        title = outcome_title(outcome, form) + (f": differences in {unit}" if unit else "")
+        lines = tuple(_line(row, outcome.better) for row in rows)
+        sheets.append(Sheet(title, heads, lines))
+    return tuple(sheets)
+
+
+def _line(row: Row, better: str) -> tuple[Cell, ...]:
+    """Return one row of the results in words."""
+    raw = [real(row, name) for name in ("estimate", "ci_low", "ci_high")]
+    sizes = [real(row, f"effect_size{end}") for end in ("", "_low", "_high")]
+    difference, size = interval_in(text(row, "unit"), *raw), interval(*sizes)
+    method = f"{design_name(text(row, 'design'))}, {spelled(text(row, 'model'))}"
+    return (
+        SHORT_CONTRASTS[text(row, "contrast")],
+        capital(wave_words(text(row, "wave"))) or NOT_SHOWN,
+        method + (" ★ headline" if row["headline"] is True else ""),
+        tag_of(row, better),
+        absent(row) if difference == NOT_SHOWN else difference,
+        absent(row) if size == NOT_SHOWN else size,
+        _both(shown(row, "n_first"), shown(row, "n_second")),
+        _both(shown(row, "schools_first"), shown(row, "schools_second")),
+        ", ".join(flag_name(flag) for flag in codes(row)) or "none",
+    )
+
+
+def _both(first: str, second: str) -> str:
+    """Put the two groups' numbers together, once where both are withheld."""
+    return first if first == second and not first[:1].isdigit() else f"{first} and {second}"
+
+
+def _listed(words: Iterable[str]) -> str:
+    """Join words by semicolons."""
+    return capital("; ".join(words))

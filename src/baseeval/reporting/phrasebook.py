@@ -1,0 +1,115 @@
+"""The one place where a code becomes words. `amounts` does the same for numbers.
+
+Readers meet no code: not an arm, a verdict, a flag or a method.
+"""
+
+from __future__ import annotations
+
+#: Short forms that column names use.
+ABBREVIATIONS = {
+    "eal": "English as an additional language",
+    "ehcp": "EHC plan",
+    "fsm": "free school meals",
+    "idaci": "IDACI",
+    "ks1": "key stage 1",
+    "ks2": "key stage 2",
+    "sen": "SEN",
+}
+
+GROUPS = {
+    "base": "Pupils with a base place",
+    "host_mainstream": "Pupils at the same schools without one",
+    "non_host": "Pupils at schools with no base",
+    "peer": "Matched peers",
+    "peers": "Matched peers",
+    "matched_peer": "Matched peers",
+    "": "All together",
+    "all": "All together",
+}
+
+#: Contrast -> how its first and second groups are called inside a sentence.
+SIDES = {
+    "base_vs_host": ("pupils with a base place", "pupils at the same schools without one"),
+    "base_vs_non_host": ("pupils with a base place", "pupils at schools with no base"),
+    "host_vs_non_host": (
+        "pupils at schools with a base but without a place in it",
+        "pupils at schools with no base",
+    ),
+}
+
+SHORT_CONTRASTS = {
+    "base_vs_host": "Base place, against same schools without one",
+    "base_vs_non_host": "Base place, against schools with no base",
+    "host_vs_non_host": "Same schools without a place, against schools with no base",
+}
+
+FORMS = {
+    "level": "",
+    "change": "change since the first measurement",
+    "gap": "difference from matched peers",
+}
+
+ESTIMANDS = {
+    "ATT": "the pupils of the first group named",
+    "ATC": "the pupils of the second group named",
+    "ATE": "the pupils of both groups together",
+    "ATO": "the pupils who could as well have been in either group",
+}
+
+DESIGNS = {
+    "none": "no matching or weighting",
+    "entropy": "weights that make the two groups’ averages equal",
+    "nearest": "each pupil set beside the most similar pupil of the other group",
+    "logit": "weights by how likely each placement was (propensity score)",
+    "propensity": "weights by how likely each placement was (propensity score)",
+}
+
+MODELS = {
+    "unadjusted": "a plain difference, with nothing allowed for",
+    "regression": "a regression that allows for the listed characteristics",
+    "multilevel": "a model that knows that pupils of one school are alike (multilevel)",
+}
+
+INFERENCES = {
+    "cr2_satterthwaite": "by school, corrected for few schools (CR2, Satterthwaite)",
+    "wild_cluster": "by resampling whole schools (wild cluster bootstrap)",
+    "permutation": "by exchanging placements (permutation)",
+    "kenward_roger": "from the model, corrected for few schools (Kenward and Roger)",
+}
+
+GENERALISES = {
+    "these_schools": "It speaks of these schools only.",
+    "schools_like_these": "Its range allows for other schools like these.",
+}
+
+
+def spelled(code: str) -> str:
+    """Write a code that the phrasebook does not hold as words."""
+    words = code.replace("_", " ").split()
+    return " ".join(ABBREVIATIONS.get(word.lower(), word) for word in words)
+
+
+def capital(words: str) -> str:
+    """Begin with a capital letter and change nothing else."""
+    return words[:1].upper() + words[1:]
+
+
+def group(arm: str) -> str:
+    """Name a group of pupils."""
+    return GROUPS.get(arm, capital(spelled(arm)))
+
+
+def label_of(name: str, label: str = "") -> str:
+    """Name an outcome, covariate or step: its label where it has one, else its code in words."""
+    return capital(label if label and label != name else spelled(name))
+
+
+def wave_words(wave: str) -> str:
+    """Name an occasion of measurement; nothing where a study has only one."""
+    return f"wave {wave}" if wave else ""
+
+
+def contrast_title(contrast: str) -> str:
+    """Name a contrast in full."""
+    first, second = SIDES[contrast]
+    return f"{capital(first)}, compared with {second}"

@@ -1,0 +1,38 @@
+"""Released tables become plain files, the same bytes each time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+from baseeval.disclosure.released import Released
+
+DIGITS = 12  # significant, in every csv
+
+
+def write_tables(released: Released, directory: Path) -> None:
+    """Write each released table into a directory: csv for all, and parquet for the results."""
+    tables = {
+        "results": released.results,
+        "balance": released.balance,
+        "overlap": released.overlap,
+        "flow": released.flow,
+        "descriptions": released.descriptions,
+        "missing": released.missing,
+    }
+    for name, table in tables.items():
+        write_csv(table, directory / f"{name}.csv")
+    released.results.to_parquet(directory / "results.parquet", index=False)
+
+
+def write_csv(table: pd.DataFrame, path: Path) -> None:
+    """Write UTF-8 with newlines alone, twelve significant digits, missing cells empty."""
+    table.to_csv(
+        path,
+        index=False,
+        float_format=f"%.{DIGITS}g",
+        lineterminator="\n",
+        encoding="utf-8",
+        na_rep="",
+    )

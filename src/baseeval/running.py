@@ -1,0 +1,237 @@
+"""The whole path: from a study file to a folder that may leave."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import logging
+import platform
+from collections.abc import Callable
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+
+import pandas as pd
+
+from baseeval.cohort.building import Cohort, build_cohort
+from baseeval.disclosure.released import About, OutcomeAbout
+from baseeval.disclosure.releasing import release
+from baseeval.disclosure.screening import screen
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DisclosureError, Problem, UsageError
+from baseeval.folders import MANIFEST, check_free, restricted, swapped_in
+from baseeval.measures.scoring import KINDS
+from baseeval.pipeline import Designs, describe, estimate_all, make_designs
+from baseeval.plan import Plan
+from baseeval.reporting.writing import report
+from baseeval.results import CONTRASTS
+from baseeval.study import read_study
+
+_LOG = logging.getLogger("baseeval")
+
+#: The stages of a run, in order.
+STAGES = ("check", "cohort", "design", "estimate", "release", "report", "screen")
+
+#: Packages whose versions can change a number or a byte.
+_VERSIONED = ("baseeval", "numpy", "scipy", "pandas", "pyarrow", "duckdb", "narwhals", "matplotlib")
+
+Progress = Callable[[str], None]
+
+
+def run(
+    study: str | Path,
+    out: str | Path | None = None,
+    *,
+    engine: str = "duckdb",
+    progress: Progress = lambda _: None,
+) -> Path:
+    """Run a study from its file to its report.
+
+    Parameters
+    ----------
+    study : str or pathlib.Path
+        The study file.
+    out : str or pathlib.Path, optional
+        Folder for what may leave; ``output`` beside the study file by default.
+        Pupil-level files go to the sibling ``OUT.restricted``.
+    engine : str
+        duckdb.
+    progress : callable
+        Told the name of each stage of :data:`STAGES` as it begins.
+
+    Returns
+    -------
+    pathlib.Path
+        The output folder.
+
+    Raises
+    ------
+    PlanError, DataError
+        With every fault at once; nothing is written.
+    DisclosureError
+        The run's own screen found something; nothing is written.
+    UsageError
+        The output folder holds somebody's files, or the engine is not there.
+    """
+    if engine != "duckdb":
+        raise UsageError(
+            Problem(f"engine `{engine}`", "it is reserved for a later version", "Use duckdb.")
+        )
+    progress("check")
+    plan = read_study(study)
+    place = Path(out) if out is not None else plan.path.parent / "output"
+    check_free(place)
+    with restricted(place) as private, Engine(private / "spill") as database:
+        progress("cohort")
+        cohort = build_cohort(plan, database)
+        progress("design")
+        designs = make_designs(cohort)
+        progress("estimate")
+        rows = estimate_all(cohort, designs)
+        progress("release")
+        released = release(
+            rows,
+            designs.balance,
+            cohort.flow,
+            descriptions=describe(cohort),
+            missing=cohort.missing,
+            about=about(cohort, designs),
+            profile=plan.release.profile,
+        )
+        progress("report")
+        with swapped_in(place) as fresh:
+            report(released, fresh)
+            _write_manifest(cohort, fresh)
+            progress("screen")
+            _last_screen(fresh, plan.release.profile)
+        _write_private(designs, private)
+    _LOG.info("study %s written", plan.study.name)
+    return place
+
+
+def about(cohort: Cohort, designs: Designs) -> About:
+    """Gather what a report says of a study besides its numbers.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    designs : Designs
+
+    Returns
+    -------
+    About
+    """
+    plan = cohort.plan
+    labels = plan.arms.labels() if plan.arms is not None else {}
+    failures = [
+        f"For {contrast}: {problem}"
+        for (contrast, _), error in designs.failed.items()
+        for problem in error.problems
+    ]
+    outcomes = []
+    for outcome in plan.outcomes:
+        kind = KINDS[outcome.kind]
+        outcomes.append(
+            OutcomeAbout(
+                name=outcome.name,
+                label=outcome.label or outcome.name.replace("_", " "),
+                kind=outcome.kind,
+                better=outcome.better,
+                unit=outcome.unit or kind.unit,
+                smallest_effect=outcome.smallest_effect,
+                smallest_effect_unit=outcome.smallest_effect_unit,
+                note=kind.note,
+            )
+        )
+    return About(
+        study=plan.study.name,
+        title=plan.study.title,
+        question=plan.study.question,
+        plan_hash=plan.hash,
+        seed=plan.study.seed,
+        outcomes=tuple(outcomes),
+        arms={arm: tuple(labels[arm]) for arm in labels},
+        contrasts_made=cohort.contrasts,
+        contrasts_not_made=_not_made(plan, cohort),
+        estimand=plan.design.estimand,
+        designs=tuple(plan.design.methods or ["none"]),
+        models=tuple(plan.analysis.models),
+        adjusted=tuple(c.column for c in plan.covariates.adjust),
+        exact=tuple(c.column for c in plan.covariates.exact),
+        waves=cohort.waves,
+        baseline_wave=plan.data.baseline_wave or "",
+        has_peers=plan.peers is not None,
+        notes=(*cohort.notes, *failures),
+        inputs=cohort.files,
+        versions=_versions(),
+    )
+
+
+def _not_made(plan: Plan, cohort: Cohort) -> dict[str, str]:
+    reasons = {}
+    for contrast, arms in CONTRASTS.items():
+        if contrast in cohort.contrasts:
+            continue
+        if plan.arms is None:
+            reasons[contrast] = "the study names no arms"
+            continue
+        labels = plan.arms.labels()
+        unnamed = [arm for arm in arms if arm not in labels]
+        empty = [arm for arm in arms if arm in labels and arm not in cohort.arms]
+        parts = [f"the study names no pupils as {arm}" for arm in unnamed]
+        parts += [f"no pupil in the data is {arm}" for arm in empty]
+        reasons[contrast] = " and ".join(parts)
+    return reasons
+
+
+def _versions() -> dict[str, str]:
+    found = {"python": platform.python_version()}
+    return found | {name: version(name) for name in _VERSIONED}
+
+
+def _write_manifest(cohort: Cohort, folder: Path) -> None:
+    """Write what a reader needs to make the same bytes again: no clock, host, user or path."""
+    plan = cohort.plan
+    files = sorted(path for path in folder.iterdir() if path.is_file())
+    manifest = {
+        "manifest": 1,
+        "study": plan.study.name,
+        "plan_hash": plan.hash,
+        "seed": plan.study.seed,
+        "plan": plan.model_dump(mode="json", by_alias=True),
+        "inputs": [{"name": name, "sha256": digest} for name, digest in cohort.files],
+        "outputs": [
+            {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+            for path in files
+        ],
+        "versions": _versions(),
+    }
+    text = json.dumps(manifest, indent=2, sort_keys=True, ensure_ascii=False)
+    (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8", newline="\n")
+
+
+def _last_screen(folder: Path, profile: str) -> None:
+    findings = screen(folder, profile)
+    if findings:
+        raise DisclosureError(
+            [Problem(f"{f.file}, {f.where}", f.what, f.remedy) for f in findings]
+        )
+
+
+def _write_private(designs: Designs, folder: Path) -> None:
+    """Keep the pupil-level weights and pairs where only the owner sees them."""
+    for (contrast, method), weights in designs.made.items():
+        table = pd.DataFrame(
+            {
+                "pupil": weights.pupil,
+                "school": weights.school,
+                "first": weights.treated,
+                "weight": weights.weights,
+            }
+        )
+        table.to_parquet(folder / f"weights_{contrast}_{method}.parquet", index=False)
+        if weights.pairs is not None:
+            weights.pairs.to_parquet(folder / f"pairs_{contrast}_{method}.parquet", index=False)
+    stamp = datetime.now(UTC).isoformat(timespec="seconds")
+    with (folder / "log.txt").open("a", encoding="utf-8") as log:
+        log.write(f"{stamp} run finished\n")

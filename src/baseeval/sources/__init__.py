@@ -1,0 +1,1 @@
+"""Sources: files as they come, read into columns that keep their contract."""

@@ -1,0 +1,246 @@
+"""Files as they come: which they are, their encoding, their header, their fingerprint."""
+
+from __future__ import annotations
+
+import codecs
+import csv
+import gzip
+import hashlib
+import io
+import shutil
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import IO, Any
+
+import duckdb
+import narwhals.stable.v2 as nw
+import openpyxl
+import pyarrow as pa
+
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DataError, Problem
+
+_SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx")
+_BLOCK = 1 << 20
+
+
+def find_files(pattern: str, folder: Path) -> list[Path]:
+    """Find the files that a plan's pattern names, in a fixed order.
+
+    Parameters
+    ----------
+    pattern : str
+        A file or a glob, relative to `folder`.
+    folder : pathlib.Path
+        The folder of the study file.
+
+    Returns
+    -------
+    list of pathlib.Path
+
+    Raises
+    ------
+    DataError
+        Nothing is there, or something that is not read.
+    """
+    path = Path(pattern)
+    if path.is_absolute():
+        root, inner = Path(path.anchor), str(path.relative_to(path.anchor))
+    else:
+        root, inner = folder, pattern
+    is_glob = any(mark in pattern for mark in "*?[")
+    found = sorted(root.glob(inner)) if is_glob else [root / inner]
+    found = [file for file in found if file.is_file()]
+    if not found:
+        raise DataError(
+            Problem(
+                pattern,
+                "no such file",
+                "Check [data] `table`; a relative path starts at the study file's folder.",
+            )
+        )
+    strange = [file for file in found if not file.name.lower().endswith(_SUFFIXES)]
+    if strange:
+        raise DataError(
+            [
+                Problem(file.name, "this kind of file is not read", f"Use {', '.join(_SUFFIXES)}.")
+                for file in strange
+            ]
+        )
+    return found
+
+
+def fingerprint(path: Path) -> str:
+    """Return the SHA-256 of a file.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    str
+        64 hexadecimal digits.
+    """
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(_BLOCK):
+            digest.update(block)
+    return digest.hexdigest()
+
+
+def read_file(path: Path, engine: Engine, sheet: str | None) -> nw.LazyFrame[Any]:
+    """Read one file: text columns from CSV and workbooks, typed ones from Parquet.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+    engine : Engine
+    sheet : str, optional
+        Sheet of a workbook; the only one by default.
+
+    Returns
+    -------
+    narwhals LazyFrame
+
+    Raises
+    ------
+    DataError
+    """
+    name = path.name.lower()
+    try:
+        if name.endswith(".parquet"):
+            return engine.parquet(path)
+        if name.endswith(".xlsx"):
+            return engine.table(_workbook(path, sheet))
+        return _csv(path, engine)
+    except (duckdb.Error, OSError, EOFError, KeyError, ValueError) as error:
+        if isinstance(error, DataError):
+            raise
+        # The engine's own message may quote a pupil's line, so it stays here.
+        raise DataError(
+            Problem(
+                path.name,
+                f"the file cannot be read ({type(error).__name__})",
+                "Open it, check that it is whole, and save it again.",
+            )
+        ) from None
+
+
+def _csv(path: Path, engine: Engine) -> nw.LazyFrame[Any]:
+    plain = _as_utf8(path, engine.spill)
+    with _open(plain) as raw:
+        line = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="").readline()
+    delimiter = max(",;\t", key=line.count)
+    columns = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    _check_header(path, columns)
+    frame, faulty = engine.csv(plain, columns, delimiter)
+    if faulty:
+        raise DataError(
+            Problem(
+                path.name,
+                f"{_lines(faulty)} do not have the {len(columns)} fields that the header names",
+                "Look for stray commas or line breaks inside a field, and save the file again.",
+            )
+        )
+    return frame
+
+
+def _lines(count: int) -> str:
+    return "1 line does" if count == 1 else f"{count} lines"
+
+
+def _check_header(path: Path, columns: list[str]) -> None:
+    problems = []
+    if not any(columns):
+        raise DataError(Problem(path.name, "the file is empty", "Export it again."))
+    blank = sum(not column for column in columns)
+    if blank:
+        problems.append(
+            Problem(path.name, f"{blank} columns have no heading", "Give every column a heading.")
+        )
+    twice = [column for column, count in Counter(columns).items() if count > 1 and column]
+    problems += [
+        Problem(
+            f"{path.name}, column `{column}`",
+            f"{columns.count(column)} columns have this heading",
+            "Keep one of them.",
+        )
+        for column in twice
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _open(path: Path) -> IO[bytes]:
+    opener: Callable[..., Any] = gzip.open if path.name.lower().endswith(".gz") else open
+    file: IO[bytes] = opener(path, "rb")
+    return file
+
+
+def _as_utf8(path: Path, spill: Path) -> Path:
+    """Return the file, or its UTF-8 copy where it is Windows-1252."""
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        with _open(path) as file:
+            while block := file.read(_BLOCK):
+                decoder.decode(block)
+            decoder.decode(b"", final=True)
+        return path
+    except UnicodeDecodeError:
+        spill.mkdir(parents=True, exist_ok=True)
+        copy = spill / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.csv"
+        with _open(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
+            text = io.TextIOWrapper(raw, encoding="cp1252", errors="replace", newline="")
+            shutil.copyfileobj(text, out, _BLOCK)
+        return copy
+
+
+def _workbook(path: Path, sheet: str | None) -> pa.Table:
+    """Read a sheet of a workbook as text, headings in its first row."""
+    book = openpyxl.load_workbook(path, read_only=True, data_only=True)
+    try:
+        filled = [s for s in book.worksheets if next(s.iter_rows(max_row=1), None)]
+        names = [s.title for s in filled]
+        if sheet is None and len(filled) != 1:
+            raise DataError(
+                Problem(
+                    path.name,
+                    f"the workbook has {len(filled)} sheets with content",
+                    "Name one with `sheet` in [data].",
+                )
+            )
+        chosen = sheet if sheet is not None else names[0]
+        if chosen not in names:
+            raise DataError(
+                Problem(path.name, f"there is no sheet `{chosen}`", f"It has: {', '.join(names)}.")
+            )
+        rows = book[chosen].iter_rows(values_only=True)
+        columns = [_cell(value) or "" for value in next(rows)]
+        while columns and not columns[-1]:
+            columns.pop()
+        _check_header(path, columns)
+        cells = [[_cell(value) for value in row[: len(columns)]] for row in rows]
+    finally:
+        book.close()
+    cells = [row for row in cells if any(value is not None for value in row)]
+    padded = [row + [None] * (len(columns) - len(row)) for row in cells]
+    return pa.table(
+        {
+            column: pa.array([row[position] for row in padded], pa.string())
+            for position, column in enumerate(columns)
+        }
+    )
+
+
+def _cell(value: object) -> str | None:
+    """Write a workbook cell as the text that a CSV of it would hold."""
+    if value is None:
+        return None
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer() and abs(value) < 1e15:
+        return str(int(value))
+    text = str(value).strip()
+    return text or None

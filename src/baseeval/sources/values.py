@@ -1,0 +1,217 @@
+"""Reading values: text into numbers and categories, with a reason for all that is missing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+
+from baseeval.contracts.codes import BLANKS, NUMBER, SUPPRESSION_CODES
+from baseeval.contracts.columns import ColumnContract
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import Problem
+
+#: Column that holds why a value is not there; null where it is.
+WHY = "why:"
+
+
+@dataclass(frozen=True, slots=True)
+class Typed:
+    """A frame whose columns keep their contracts, and what did not.
+
+    Parameters
+    ----------
+    frame : narwhals LazyFrame
+        Each column by its name; each measured one with a second, ``why:name``.
+    numeric : frozenset of str
+        The columns that are numbers.
+    problems : tuple of Problem
+    """
+
+    frame: nw.LazyFrame[Any]
+    numeric: frozenset[str]
+    problems: tuple[Problem, ...]
+
+
+def read_values(
+    frame: nw.LazyFrame[Any], contracts: Sequence[ColumnContract], engine: Engine, file: str
+) -> Typed:
+    """Type the columns of a frame as their contracts say.
+
+    Parameters
+    ----------
+    frame : narwhals LazyFrame
+        Holds every column named.
+    contracts : sequence of ColumnContract
+    engine : Engine
+    file : str
+        Named in messages.
+
+    Returns
+    -------
+    Typed
+        Suppression codes and blanks are missing, each with its reason; any
+        other text in a number is a problem with its count of rows.
+    """
+    schema = frame.collect_schema()
+    is_text = {c.name: schema[c.name] == nw.String for c in contracts}
+    trimmed = frame.select(*(_trimmed(c.name, is_text[c.name]) for c in contracts))
+    counts = engine.counts(trimmed, _tallies(contracts, is_text))
+    problems: list[Problem] = []
+    numeric: set[str] = set()
+    columns: list[nw.Expr] = []
+    for contract in contracts:
+        name = contract.name
+        number, text = counts.get(f"number {name}", 0), counts.get(f"text {name}", 0)
+        kind = contract.kind
+        if kind == "either":
+            mixed = number > 0 and text > 0
+            kind = "number" if number > 0 and not text else "category"
+            if mixed:
+                problems.append(_mixed(file, name, number, text))
+        elif kind == "number" and text:
+            problems.append(_not_numbers(file, name, text, bool(contract.labels)))
+        if kind == "key":
+            columns.append(_label(name, schema[name]))
+            continue
+        if kind == "number":
+            numeric.add(name)
+            columns.append(_number(contract, is_text[name]))
+        else:
+            columns.append(_missing_as_null(name, _label(name, schema[name]), is_text[name]))
+        columns.append(_why(name, is_text[name]))
+    typed = engine.keep(trimmed.select(*columns))
+    problems += _out_of_range(typed, contracts, engine, file)
+    return Typed(typed, frozenset(numeric), tuple(problems))
+
+
+def _trimmed(name: str, is_text: bool) -> nw.Expr:
+    return nw.col(name).str.strip_chars() if is_text else nw.col(name)
+
+
+def _codes(name: str) -> nw.Expr:
+    return nw.col(name).is_in(list(SUPPRESSION_CODES))
+
+
+def _absent(name: str, is_text: bool) -> nw.Expr:
+    """Return an expression true where there is no value, for whatever reason."""
+    if not is_text:
+        return nw.col(name).is_null()
+    return nw.col(name).is_null() | nw.col(name).is_in(list(BLANKS)) | _codes(name)
+
+
+def _is_number(name: str) -> nw.Expr:
+    return nw.col(name).str.contains(NUMBER)
+
+
+def _is_label(contract: ColumnContract) -> nw.Expr:
+    words = [word.strip().lower() for word in contract.labels]
+    return nw.col(contract.name).str.to_lowercase().is_in(words)
+
+
+def _tallies(contracts: Sequence[ColumnContract], is_text: dict[str, bool]) -> dict[str, nw.Expr]:
+    tallies: dict[str, nw.Expr] = {}
+    for contract in contracts:
+        if contract.kind not in ("number", "either"):
+            continue
+        name = contract.name
+        present = ~_absent(name, is_text[name])
+        if not is_text[name]:
+            tallies[f"number {name}"] = present
+            continue
+        good = _is_number(name) | _is_label(contract) if contract.labels else _is_number(name)
+        tallies[f"number {name}"] = present & good
+        tallies[f"text {name}"] = present & ~good
+    return tallies
+
+
+def _number(contract: ColumnContract, is_text: bool) -> nw.Expr:
+    name = contract.name
+    if not is_text:
+        value = nw.col(name).cast(nw.Float64)
+        finite = value.is_finite()
+        return nw.when(finite).then(value).otherwise(None).alias(name)
+    text = nw.when(_is_number(name)).then(nw.col(name)).otherwise(None)
+    value = text.cast(nw.Float64)
+    for word, number in contract.labels.items():
+        said = nw.col(name).str.to_lowercase() == word.strip().lower()
+        value = nw.when(said).then(nw.lit(float(number))).otherwise(value)
+    return value.alias(name)
+
+
+def _label(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Return a column as text; whole numbers held as floats lose their point."""
+    column = nw.col(name)
+    if dtype.is_float():
+        whole = column.cast(nw.Int64).cast(nw.String)
+        fraction = column.cast(nw.String)
+        text = nw.when(column == column.round(0)).then(whole).otherwise(fraction)
+    else:
+        text = column.cast(nw.String)
+    return nw.when(text != "").then(text).otherwise(None).alias(name)
+
+
+def _missing_as_null(name: str, label: nw.Expr, is_text: bool) -> nw.Expr:
+    return nw.when(~_absent(name, is_text)).then(label).otherwise(None).alias(name)
+
+
+def _why(name: str, is_text: bool) -> nw.Expr:
+    blank = nw.when(_absent(name, is_text)).then(nw.lit("blank")).otherwise(None)
+    if not is_text:
+        return blank.alias(WHY + name)
+    return nw.when(_codes(name)).then(nw.col(name)).otherwise(blank).alias(WHY + name)
+
+
+def _out_of_range(
+    frame: nw.LazyFrame[Any], contracts: Sequence[ColumnContract], engine: Engine, file: str
+) -> list[Problem]:
+    ranges = [c for c in contracts if c.low is not None or c.high is not None]
+    outside = {}
+    for contract in ranges:
+        value = nw.col(contract.name)
+        low = value < contract.low if contract.low is not None else nw.lit(False)
+        high = value > contract.high if contract.high is not None else nw.lit(False)
+        outside[contract.name] = low | high
+    counts = engine.counts(frame, outside)
+    return [
+        Problem(
+            f"{file}, column `{contract.name}`",
+            f"{_rows(counts[contract.name])} a value that is impossible here "
+            f"({_span(contract)} is possible)",
+            "Mend the values, or the range in the study file.",
+        )
+        for contract in ranges
+        if counts[contract.name]
+    ]
+
+
+def _span(contract: ColumnContract) -> str:
+    low = "no lower end" if contract.low is None else f"{contract.low:g}"
+    return f"{low} or more" if contract.high is None else f"{low} to {contract.high:g}"
+
+
+def _rows(count: int) -> str:
+    return "1 row holds" if count == 1 else f"{count} rows hold"
+
+
+def _not_numbers(file: str, name: str, text: int, has_labels: bool) -> Problem:
+    also = ", one of the study file's `labels`" if has_labels else ""
+    return Problem(
+        f"{file}, column `{name}`",
+        f"{_rows(text)} something that is neither a number{also} nor a known code "
+        f"({', '.join(SUPPRESSION_CODES)})",
+        "Mend the values or leave them empty.",
+    )
+
+
+def _mixed(file: str, name: str, number: int, text: int) -> Problem:
+    return Problem(
+        f"{file}, column `{name}`",
+        f"{number} rows hold numbers and {text} hold other text, so it is neither a number nor a "
+        "category",
+        'Mend the values, or say which it is: { column = "'
+        + name
+        + '", kind = "category" } in [covariates].',
+    )

@@ -1,0 +1,28 @@
+"""What every test may ask for."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """Give the repository's root."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """Give the folder that holds `data/`: real data and reference values that are not ours to ship.
+
+    It is BASEEVAL_SHARED, else `../shared`. Where it is absent the test is skipped.
+    """
+    folder = Path(os.environ.get("BASEEVAL_SHARED", ROOT.parent / "shared"))
+    if not (folder / "data").is_dir():
+        pytest.skip("BASEEVAL_SHARED data absent")
+    return folder.resolve()

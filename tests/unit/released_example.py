@@ -1,0 +1,376 @@
+"""Released tables made by hand: seven schools, three outcomes, three contrasts, two waves."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from baseeval.disclosure.released import About, OutcomeAbout, Released
+from baseeval.results import CONTRASTS, RESULT_COLUMNS, Effect, results_table
+
+ARMS = {"base": (40, 5), "host_mainstream": (45, 5), "non_host": (40, 2)}
+HASH = "5f2c1b7e" * 8
+
+OUTCOMES = (
+    OutcomeAbout(
+        name="attainment",
+        label="Teacher-assessed attainment",
+        kind="continuous",
+        better="higher",
+        unit="points",
+        smallest_effect=0.2,
+        note="Points on the school's own scale, in English, maths and science.",
+    ),
+    OutcomeAbout(
+        name="attendance",
+        label="attendance",
+        kind="sessions",
+        better="higher",
+        unit="proportion of sessions",
+        smallest_effect=0.2,
+        note="Sessions attended out of sessions possible.",
+    ),
+    OutcomeAbout(
+        name="belonging",
+        label="belonging",
+        kind="scale",
+        better="neither",
+        unit="mean score",
+        note="The mean of nine answers, from 1 to 4.",
+    ),
+)
+
+# outcome, wave, contrast -> estimate, half width, sd, verdict, flags
+ANSWERS: dict[tuple[str, str, str], tuple[float, float, float, str, tuple[str, ...]]] = {
+    ("attainment", "2", "base_vs_host"): (2.3, 5.1, 12.0, "cannot_tell", ()),
+    ("attainment", "3", "base_vs_host"): (6.9, 5.4, 12.4, "favours_first", ()),
+    ("attainment", "2", "base_vs_non_host"): (1.1, 14.0, 12.0, "cannot_tell", ("low_df",)),
+    ("attainment", "3", "base_vs_non_host"): (
+        4.0,
+        31.0,
+        12.4,
+        "cannot_tell",
+        ("low_df", "imbalance"),
+    ),
+    ("attainment", "2", "host_vs_non_host"): (
+        -1.2,
+        1.1,
+        12.0,
+        "no_meaningful_difference",
+        ("detectable_but_small",),
+    ),
+    ("attainment", "3", "host_vs_non_host"): (np.nan, np.nan, np.nan, "", ("suppressed",)),
+    ("attendance", "2", "base_vs_host"): (0.002, 0.012, 0.08, "no_meaningful_difference", ()),
+    ("attendance", "3", "base_vs_host"): (0.031, 0.02, 0.09, "favours_first", ()),
+    ("attendance", "2", "base_vs_non_host"): (-0.044, 0.03, 0.08, "favours_second", ("low_df",)),
+    ("attendance", "3", "base_vs_non_host"): (-0.02, 0.06, 0.09, "cannot_tell", ("low_df",)),
+    ("attendance", "2", "host_vs_non_host"): (
+        np.nan,
+        np.nan,
+        np.nan,
+        "cannot_tell",
+        ("model_failed",),
+    ),
+    ("attendance", "3", "host_vs_non_host"): (-0.01, 0.05, 0.09, "cannot_tell", ("low_df",)),
+    ("belonging", "2", "base_vs_host"): (0.31, 0.22, 0.6, "differs", ()),
+    ("belonging", "3", "base_vs_host"): (0.12, 0.3, 0.6, "cannot_tell", ("high_missing",)),
+    ("belonging", "2", "base_vs_non_host"): (np.nan, np.nan, np.nan, "", ("suppressed",)),
+    ("belonging", "3", "base_vs_non_host"): (0.05, 0.7, 0.6, "cannot_tell", ("low_df",)),
+}
+
+UNITS = {outcome.name: outcome for outcome in OUTCOMES}
+
+
+def example_row(**changes: Any) -> dict[str, Any]:
+    """Return one headline row as the results table holds it, with changes."""
+    fields: dict[str, Any] = {
+        "study": "example",
+        "plan_hash": HASH,
+        "outcome": "attainment",
+        "form": "level",
+        "wave": "3",
+        "contrast": "base_vs_host",
+        "estimand": "ATT",
+        "target": "base",
+        "design": "entropy",
+        "model": "multilevel",
+        "inference": "cr2_satterthwaite",
+        "generalises_to": "schools_like_these",
+        "estimate": 6.9,
+        "ci_low": 1.5,
+        "ci_high": 12.3,
+        "unit": "points",
+        "n_first": 40,
+        "n_second": 45,
+        "schools_first": 5,
+        "schools_second": 5,
+        "headline": True,
+        "verdict": "cannot_tell",
+    }
+    row: dict[str, Any] = results_table([Effect(**(fields | changes))]).to_dict("records")[0]
+    return row
+
+
+def results(
+    design: str = "entropy", model: str = "multilevel", headline: bool = True
+) -> pd.DataFrame:
+    rows = []
+    for (outcome, wave, contrast), (estimate, half, sd, verdict, flags) in ANSWERS.items():
+        first, second = CONTRASTS[contrast]
+        small = UNITS[outcome].smallest_effect
+        row = example_row(
+            outcome=outcome,
+            wave=wave,
+            contrast=contrast,
+            target=first,
+            design=design,
+            model=model,
+            headline=headline,
+            estimate=estimate,
+            std_error=half / 2.3,
+            df=3.4,
+            ci_low=estimate - half,
+            ci_high=estimate + half,
+            p_value=0.04,
+            unit=UNITS[outcome].unit,
+            effect_size=estimate / sd,
+            effect_size_low=(estimate - half) / sd,
+            effect_size_high=(estimate + half) / sd,
+            smallest_effect=np.nan if small is None else small,
+            n_first=ARMS[first][0],
+            n_second=ARMS[second][0],
+            schools_first=ARMS[first][1],
+            schools_second=ARMS[second][1],
+            verdict=verdict,
+            flags=("few_schools", *flags),
+        )
+        if "suppressed" in flags:
+            row |= {"n_first": pd.NA, "n_second": pd.NA}
+        rows.append(row)
+    kinds = results_table([]).dtypes.to_dict()
+    return pd.DataFrame(rows, columns=list(RESULT_COLUMNS)).astype(kinds)
+
+
+def balance() -> pd.DataFrame:
+    covariates = [
+        ("sex", "male"),
+        ("fsm", "yes"),
+        ("prior", ""),
+        ("communication_need", ""),
+        ("age_months", ""),
+    ]
+    befores = {
+        "base_vs_host": (0.05, 0.22, -0.61, 0.48, 0.1),
+        "base_vs_non_host": (-0.12, 0.35, -0.74, 0.66, -0.2),
+        "host_vs_non_host": (-0.17, 0.13, -0.13, 0.18, -0.3),
+    }
+    rows = []
+    for contrast, sizes in befores.items():
+        for (covariate, level), before in zip(covariates, sizes, strict=True):
+            after = before / (40 if contrast == "base_vs_host" else 4)
+            withheld = contrast == "host_vs_non_host" and covariate == "fsm"
+            row = {
+                "contrast": contrast,
+                "design": "entropy",
+                "estimand": "ATT",
+                "covariate": covariate,
+                "level": level,
+                "mean_first_before": 0.5,
+                "mean_second_before": 0.5 - before / 2,
+                "mean_first_after": 0.5,
+                "mean_second_after": 0.5 - after / 2,
+                "smd_before": before,
+                "smd_after": after,
+                "variance_ratio_before": 1.2,
+                "variance_ratio_after": 1.05,
+                "ks_before": 0.2,
+                "ks_after": 0.06,
+            }
+            if withheld:
+                row |= {
+                    name: np.nan for name in row if name.startswith(("mean", "smd", "var", "ks"))
+                }
+            rows.append(row | {"status": "suppressed" if withheld else ""})
+    return pd.DataFrame(rows)
+
+
+def overlap() -> pd.DataFrame:
+    return pd.DataFrame(
+        [
+            {
+                "contrast": name,
+                "design": "entropy",
+                "estimand": "ATT",
+                "target": first,
+                "n_first": ARMS[first][0],
+                "n_second": ARMS[second][0],
+                "n_effective_first": float(ARMS[first][0]),
+                "n_effective_second": 21.4,
+                "schools_first": ARMS[first][1],
+                "schools_second": ARMS[second][1],
+                "share_outside_support": share,
+                "max_smd_before": 0.61,
+                "max_smd_after": 0.02,
+                "flags": "few_schools",
+            }
+            for (name, (first, second)), share in zip(
+                CONTRASTS.items(), (0.05, 0.18, 0.1), strict=True
+            )
+        ]
+    )
+
+
+def flow() -> pd.DataFrame:
+    lines: list[tuple[str, str, object, object, str, str]] = [
+        ("In the data", "all", 250, 7, "", ""),
+        ("Left out", "all", pd.NA, pd.NA, "The need is not one of the study's", "suppressed"),
+    ]
+    for arm, (pupils, schools) in ARMS.items():
+        lines.append(("Compared", arm, pupils, schools, "", ""))
+    return pd.DataFrame(lines, columns=["step", "arm", "pupils", "schools", "reason", "status"])
+
+
+def descriptions() -> pd.DataFrame:
+    middles = {"attainment": (61.0, 12.0), "attendance": (0.86, 0.08), "belonging": (2.6, 0.6)}
+    rows = []
+    for outcome, (start, sd) in middles.items():
+        for place, (arm, (pupils, schools)) in enumerate(ARMS.items()):
+            for wave in ("1", "2", "3"):
+                mean = start + sd * (0.1 * place + 0.2 * int(wave))
+                withheld = outcome == "belonging" and arm == "non_host" and wave == "2"
+                values = (
+                    [np.nan] * 5 if withheld else [mean, sd, mean - 0.7 * sd, mean, mean + 0.7 * sd]
+                )
+                rows.append(
+                    [
+                        outcome,
+                        "level",
+                        wave,
+                        arm,
+                        pd.NA if withheld else pupils,
+                        schools,
+                        pd.NA,
+                        *values,
+                        UNITS[outcome].unit,
+                        "suppressed" if withheld else "",
+                    ]
+                )
+    columns = [
+        "outcome",
+        "form",
+        "wave",
+        "arm",
+        "pupils",
+        "schools",
+        "missing",
+        "mean",
+        "sd",
+        "p25",
+        "p50",
+        "p75",
+        "unit",
+        "status",
+    ]
+    return pd.DataFrame(rows, columns=columns).astype({"pupils": "Int64", "missing": "Int64"})
+
+
+def missing() -> pd.DataFrame:
+    lines: list[tuple[str, str, str, str, object, object, str, str]] = [
+        ("outcome", "attainment", "3", "base", 40, pd.NA, "", "suppressed"),
+        ("outcome", "belonging", "3", "base", 40, 15, "too few items answered", ""),
+        (
+            "outcome",
+            "belonging",
+            "3",
+            "non_host",
+            40,
+            pd.NA,
+            "too few items answered",
+            "suppressed",
+        ),
+        ("covariate", "prior", "1", "host_mainstream", 45, 10, "blank", ""),
+    ]
+    columns = ["role", "name", "wave", "arm", "pupils", "missing", "reason", "status"]
+    return pd.DataFrame(lines, columns=columns)
+
+
+def released_example(
+    title: str = "Autistic pupils in seven schools: does a base place help?",
+) -> Released:
+    """Return a study with everything a report can meet."""
+    tables = [results(), results("nearest", headline=False), results("none", "unadjusted", False)]
+    return Released(
+        profile="srs",
+        results=pd.concat(tables, ignore_index=True),
+        balance=balance(),
+        overlap=overlap(),
+        flow=flow(),
+        descriptions=descriptions(),
+        missing=missing(),
+        about=About(
+            study="example",
+            title=title,
+            question="Did being placed in a base change attainment, attendance and belonging?",
+            plan_hash=HASH,
+            outcomes=OUTCOMES,
+            arms={"base": ("SRC",), "host_mainstream": ("M-SRC",), "non_host": ("M",)},
+            contrasts_made=tuple(CONTRASTS),
+            designs=("entropy", "nearest"),
+            models=("multilevel", "unadjusted"),
+            adjusted=("sex", "fsm", "prior", "communication_need", "age_months"),
+            exact=("year_group",),
+            waves=("1", "2", "3"),
+            baseline_wave="1",
+            has_peers=True,
+            notes=("Two pupils changed group between waves; each stays in the group of wave 1.",),
+            inputs=(("pupils.csv", "ab" * 32),),
+            versions={"baseeval": "0.1.0", "numpy": "2.3.4", "pandas": "3.1.1"},
+        ),
+    )
+
+
+def two_arms() -> Released:
+    """Return the study without schools that have no base: two contrasts cannot be made."""
+    whole = released_example()
+    why = "no pupil of a school without a base is in the data"
+    about = {name: getattr(whole.about, name) for name in whole.about.__dataclass_fields__}
+    about |= {
+        "contrasts_made": ("base_vs_host",),
+        "contrasts_not_made": {"base_vs_non_host": why, "host_vs_non_host": why},
+        "arms": {name: whole.about.arms[name] for name in ("base", "host_mainstream")},
+    }
+    tables = {
+        name: getattr(whole, name)[getattr(whole, name)["contrast"] == "base_vs_host"]
+        for name in ("results", "balance", "overlap")
+    }
+    rest = {name: getattr(whole, name) for name in ("profile", "flow", "descriptions", "missing")}
+    return Released(**tables, **rest, about=About(**about))
+
+
+def described_only() -> Released:
+    """Return a study with no groups: schools described, nothing compared."""
+    whole = released_example()
+    described = whole.descriptions[whole.descriptions["arm"] == "base"]
+    described = described[described["wave"] == "1"].assign(
+        arm="", wave="", pupils=3105, schools=3105
+    )
+    flow_rows = whole.flow[whole.flow["arm"] == "all"]
+    return Released(
+        profile="srs",
+        results=whole.results.iloc[:0],
+        balance=whole.balance.iloc[:0],
+        overlap=whole.overlap.iloc[:0],
+        flow=flow_rows,
+        descriptions=described,
+        missing=whole.missing.iloc[:0],
+        about=About(
+            study="described",
+            title="England's mainstream secondary schools",
+            question="What do attainment and absence look like?",
+            plan_hash=HASH,
+            outcomes=OUTCOMES,
+            contrasts_not_made=dict.fromkeys(CONTRASTS, "the plan names no arms"),
+        ),
+    )
