@@ -1,4 +1,4 @@
-"""Did being placed in an inclusion base change attainment, attendance and belonging?
+"""Estimate what being placed in an inclusion base did to pupils, and how sure anyone can be.
 
 The public names below are loaded when first used, so that asking for help or
 checking a study does not wait for libraries that only a report needs.

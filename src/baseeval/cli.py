@@ -108,13 +108,15 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         _complain("Interrupted; nothing half-written is left.")
         sys.exit(130)
-    except Exception as error:  # a fault of ours: its message may quote data, so it is not shown
+    except Exception as error:  # noqa: BLE001  # its message may quote data, so it is not shown
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next
         where = "" if place is None else f" at {_module_line(place.tb_frame.f_code.co_filename)}"
         line = "" if place is None else f":{place.tb_lineno}"
-        _complain(f"baseeval failed ({type(error).__name__}{where}{line}). This is a fault of ours.")
+        _complain(
+            f"baseeval failed ({type(error).__name__}{where}{line}). This is a fault of ours."
+        )
         sys.exit(1)
     sys.exit(0)
 

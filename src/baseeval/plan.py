@@ -280,7 +280,9 @@ class Plan(_Section):
                     f"outcomes: `{outcome.name}` asks for the form 'change', which needs "
                     "`baseline_wave` in [data]"
                 )
-            measured = {c.column for c in self.covariates.adjust + self.covariates.exact if not c.wave}
+            measured = {
+                c.column for c in self.covariates.adjust + self.covariates.exact if not c.wave
+            }
             caught = sorted(measured & set(outcome.columns()))
             if caught and self.data.baseline_wave is None:
                 raise ValueError(

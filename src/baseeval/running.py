@@ -213,9 +213,7 @@ def _write_manifest(cohort: Cohort, folder: Path) -> None:
 def _last_screen(folder: Path, profile: str) -> None:
     findings = screen(folder, profile)
     if findings:
-        raise DisclosureError(
-            [Problem(f"{f.file}, {f.where}", f.what, f.remedy) for f in findings]
-        )
+        raise DisclosureError([Problem(f"{f.file}, {f.where}", f.what, f.remedy) for f in findings])
 
 
 def _write_private(designs: Designs, folder: Path) -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 
 from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.design.deciding import DESIGNS
+from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
 from baseeval.measures.scoring import KINDS
 from baseeval.plan import Plan, nearest, read_plan
-from baseeval.disclosure.profiles import PROFILES
 
 
 def read_study(path: str | Path) -> Plan:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
+import shutil
 import struct
 import zlib
 from collections.abc import Callable
@@ -35,14 +36,20 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def finished(folder: Path) -> Path:
+def finished(written_once: Path, tmp_path: Path) -> Path:
     """A run's folder, as the package writes it."""
+    return Path(shutil.copytree(written_once, tmp_path / "finished"))
+
+
+@pytest.fixture(scope="module")
+def written_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("written")
     random = np.random.default_rng(1)
     effects = [
         Effect(
             study="seven", plan_hash="5f2c1b7e" * 8, outcome=outcome, form="level", wave=str(wave),
             contrast=contrast, estimand="ATT", target=first, design=design, model="multilevel",
-            estimate=float(random.normal()), std_error=0.1, df=5.43, p_value=float(random.uniform()),
+            estimate=float(random.normal()), std_error=0.1, df=5.43, p_value=0.2,
             n_first=int(random.integers(5, 60)), n_second=int(random.integers(9, 999)),
             n_effective_first=3.2, n_effective_second=17.0, schools_first=5, schools_second=2,
         )

@@ -66,9 +66,7 @@ class Cohort:
     @property
     def contrasts(self) -> tuple[str, ...]:
         """Return the contrasts whose two arms hold pupils."""
-        return tuple(
-            name for name, (one, two) in CONTRASTS.items() if {one, two} <= set(self.arms)
-        )
+        return tuple(name for name, (one, two) in CONTRASTS.items() if {one, two} <= set(self.arms))
 
 
 def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:

@@ -36,9 +36,7 @@ def check_rows(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -
     ]
 
 
-def _missing_keys(
-    rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str
-) -> list[Problem]:
+def _missing_keys(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -> list[Problem]:
     names = {PUPIL: plan.data.pupil}
     if plan.data.wave is not None:
         names[WAVE] = plan.data.wave
@@ -54,9 +52,7 @@ def _missing_keys(
     ]
 
 
-def _repeated_rows(
-    rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str
-) -> list[Problem]:
+def _repeated_rows(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -> list[Problem]:
     by = rows.group_by(PUPIL, WAVE).agg(
         nw.len().alias("rows"), nw.col(SCHOOL).n_unique().alias("schools")
     )
@@ -99,7 +95,7 @@ def _arms(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -> lis
             Problem(
                 where,
                 f"{_rows(unknown)} a label that no arm names",
-                "Name the label in [arms], or leave such pupils out with `other = \"exclude\"`.",
+                'Name the label in [arms], or leave such pupils out with `other = "exclude"`.',
             )
         )
     arms = rows.filter(nw.col(STATUS) == "arm").group_by(PUPIL)

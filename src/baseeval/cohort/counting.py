@@ -18,9 +18,7 @@ _NUMBER = nw.len().cast(nw.Int64).alias("pupils")
 _SCHOOLS = nw.col(SCHOOL).n_unique().cast(nw.Int64).alias("schools")
 
 
-def count_flow(
-    pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: Engine
-) -> Flow:
+def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: Engine) -> Flow:
     """Count pupils from the data to the comparison, with a reason for every exclusion.
 
     Parameters
@@ -70,9 +68,7 @@ def _by_arm(
     ]
 
 
-def _count(
-    pupils: nw.LazyFrame[Any], by: list[str], engine: Engine
-) -> list[dict[str, Any]]:
+def _count(pupils: nw.LazyFrame[Any], by: list[str], engine: Engine) -> list[dict[str, Any]]:
     frame = pupils.group_by(*by).agg(_NUMBER, _SCHOOLS) if by else pupils.select(_NUMBER, _SCHOOLS)
     rows: list[dict[str, Any]] = engine.collect(frame, by).to_pylist()
     return rows
@@ -135,7 +131,9 @@ def count_missing(
 
 
 def _arm_sizes(placed: nw.LazyFrame[Any], engine: Engine) -> list[dict[str, Any]]:
-    rows: list[dict[str, Any]] = engine.collect(placed.group_by(ARM).agg(_NUMBER), [ARM]).to_pylist()
+    rows: list[dict[str, Any]] = engine.collect(
+        placed.group_by(ARM).agg(_NUMBER), [ARM]
+    ).to_pylist()
     return rows
 
 

@@ -94,9 +94,7 @@ def _changing(
     )
 
 
-def _check_waves(
-    plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str, int]
-) -> None:
+def _check_waves(plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str, int]) -> None:
     where = f"{plan.path.name}, [covariates]"
     known = f"The waves are: {', '.join(steps)}."
     baseline = plan.data.baseline_wave

@@ -81,7 +81,7 @@ def waves_of(rows: nw.LazyFrame[Any], engine: Engine) -> tuple[str, ...]:
 
 
 def with_steps(rows: nw.LazyFrame[Any], waves: tuple[str, ...]) -> nw.LazyFrame[Any]:
-    """Number the waves from 0 in a column of their own.
+    """Add a column that numbers the waves from 0.
 
     Parameters
     ----------

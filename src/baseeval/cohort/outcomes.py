@@ -112,9 +112,7 @@ def _form(frame: nw.LazyFrame[Any], form: str) -> nw.LazyFrame[Any]:
     )
 
 
-def _peer_means(
-    scores: nw.LazyFrame[Any], links: list[str], engine: Engine
-) -> nw.LazyFrame[Any]:
+def _peer_means(scores: nw.LazyFrame[Any], links: list[str], engine: Engine) -> nw.LazyFrame[Any]:
     """Average each pupil's peers, in a fixed order so that the sums repeat."""
     key = links or [PEER_OF]
     peers = scores.filter((nw.col("fate") == "peer") & ~nw.col("value").is_null())

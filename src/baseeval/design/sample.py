@@ -92,7 +92,7 @@ def expand(
 
 
 def strata_of(frame: pd.DataFrame, exact: Sequence[str]) -> Ints:
-    """Number the strata within which rows agree on every exact covariate.
+    """Give numbers to the strata within which rows agree on every exact covariate.
 
     Parameters
     ----------
@@ -105,7 +105,28 @@ def strata_of(frame: pd.DataFrame, exact: Sequence[str]) -> Ints:
     """
     if not exact:
         return np.zeros(len(frame), dtype=np.intp)
-    return frame.groupby(list(exact), sort=True, observed=True).ngroup().to_numpy(dtype=np.intp)
+    groups = frame.groupby(list(exact), sort=True, observed=True)
+    return np.asarray(groups.ngroup(), dtype=np.intp)
+
+
+def require_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
+    """Refuse a table that lacks a column, naming every one.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    wanted : sequence of str
+
+    Raises
+    ------
+    UsageError
+    """
+    held = [str(name) for name in frame.columns]
+    absent = [name for name in dict.fromkeys(wanted) if name not in held]
+    if absent:
+        raise UsageError(
+            [Problem("data", f"there is no column `{n}`", nearest(n, held)) for n in absent]
+        )
 
 
 def table_sample(
@@ -137,14 +158,7 @@ def table_sample(
     """
     frame = nw.from_native(data, eager_only=True).to_pandas()
     wanted = [treated, *covariates, *exact]
-    absent = [column for column in wanted if column not in frame.columns]
-    if absent:
-        raise UsageError(
-            [
-                Problem("data", f"there is no column `{column}`", nearest(column, list(frame)))
-                for column in absent
-            ]
-        )
+    require_columns(frame, wanted)
     holes = {column: int(frame[column].isna().sum()) for column in wanted}
     if any(holes.values()):
         raise DataError(

@@ -51,7 +51,7 @@ def suspect_grid(grid: Grid, profile: Profile) -> Iterator[Suspicion]:
                 f"holds what look like people's names, in {len(values)} rows",
                 ("Leave it out."),
             )
-        if any(is_extreme(h) for h in headings) and any(values):
+        if any(is_extreme(h) and normal(h) not in ALL_COLUMNS for h in headings) and any(values):
             yield (
                 where,
                 "smallest or largest values, each of which is one pupil's",

@@ -140,7 +140,10 @@ def estimate(cohort: Cohort, *, design: Weights, models: Sequence[str]) -> pd.Da
         spec = MODELS[name]
         chosen = design if design.method in spec.designs else plain(cohort, design.contrast, spec)
         headline = name == models[0]
-        rows += [estimate_one(cohort, time, chosen, spec, headline) for time in covered(times, design.contrast)]
+        rows += [
+            estimate_one(cohort, time, chosen, spec, headline)
+            for time in covered(times, design.contrast)
+        ]
     return results_table(finish(cohort, rows))
 
 
@@ -157,7 +160,7 @@ def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
     -------
     Weights
     """
-    names = None if spec.uses_covariates else []
+    names: list[str] | None = None if spec.uses_covariates else []
     return weight(
         cohort,
         contrast=contrast,
@@ -233,7 +236,7 @@ def estimate_one(
         sample = _sample(design, values, used)
         fit = spec.fit(sample)
     except (EstimationError, np.linalg.LinAlgError):
-        return replace(row, flags=tuple([*flags, "model_failed"]))
+        return replace(row, flags=(*flags, "model_failed"))
     if _imbalanced(design, used):
         flags.append("imbalance")
     return _with_numbers(row, time, fit, sample, one_school, flags)

@@ -13,6 +13,7 @@ from formulaic.errors import FormulaicError
 from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
+from baseeval.design.sample import require_columns
 from baseeval.errors import DataError, EstimationError, Problem, UsageError
 from baseeval.numerics.cr2 import (
     ClusterParts,
@@ -281,11 +282,7 @@ def _design(
     frame = nw.from_native(data, eager_only=True).to_pandas().reset_index(drop=True)
     used = [group, *([weights] if isinstance(weights, str) else [])]
     used += [n for part in [formula, *(random or [])] for n in _NAME.findall(part) if n in frame]
-    absent = [name for name in used if name not in frame.columns]
-    if absent:
-        raise UsageError(
-            [Problem("data", f"there is no column `{n}`", nearest(n, list(frame))) for n in absent]
-        )
+    require_columns(frame, used)
     size = np.ones(len(frame)) if weights is None else weights
     numbers = frame[size].to_numpy(dtype=float) if isinstance(size, str) else np.asarray(size)
     if numbers.shape != (len(frame),) or not np.isfinite(numbers).all() or np.any(numbers < 0):

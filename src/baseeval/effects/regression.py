@@ -29,9 +29,7 @@ def fit_regression(sample: EffectSample) -> ModelFit:
     x = np.column_stack([np.ones_like(arm), arm, sample.covariates])
     x = x[:, independent_columns(x)]
     fit = fit_least_squares(x, sample.outcome, sample.weights)
-    robust = cr2(
-        weighted_parts(x, fit.residuals, sample.weights, sample.school, fit.bread)
-    )
+    robust = cr2(weighted_parts(x, fit.residuals, sample.weights, sample.school, fit.bread))
     contrast = np.eye(x.shape[1])[1]
     interval = t_interval(
         float(fit.beta[1]), float(np.sqrt(robust.vcov[1, 1])), robust.df(contrast)

@@ -35,9 +35,11 @@ class Engine:
     """
 
     def __init__(self, spill: Path | None = None, memory_limit: str | None = None) -> None:
-        self._folder = tempfile.TemporaryDirectory(prefix="baseeval-") if spill is None else None
-        self.spill = Path(self._folder.name) if self._folder is not None else spill
-        assert self.spill is not None
+        self._folder = None
+        if spill is None:
+            self._folder = tempfile.TemporaryDirectory(prefix="baseeval-")
+            spill = Path(self._folder.name)
+        self.spill: Path = spill
         config: dict[str, Any] = {**_CLOSED, "temp_directory": str(self.spill / "duckdb")}
         if memory_limit is not None:
             config["memory_limit"] = memory_limit

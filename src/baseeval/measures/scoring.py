@@ -87,13 +87,12 @@ def score(outcome: OutcomeSection) -> Score:
 
 
 def _sessions(outcome: OutcomeSection) -> Score:
-    assert outcome.attended is not None and outcome.possible is not None
+    assert outcome.attended is not None
+    assert outcome.possible is not None
     attended, possible = nw.col(outcome.attended), nw.col(outcome.possible)
     value = nw.when(possible > 0).then(attended / possible).otherwise(None)
     none_possible = nw.when(possible == 0).then(nw.lit("no session was possible")).otherwise(None)
-    why = nw.coalesce(
-        nw.col(WHY + outcome.possible), none_possible, nw.col(WHY + outcome.attended)
-    )
+    why = nw.coalesce(nw.col(WHY + outcome.possible), none_possible, nw.col(WHY + outcome.attended))
     return Score(value, why)
 
 

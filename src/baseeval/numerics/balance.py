@@ -109,9 +109,7 @@ def compare(column: Floats, first: NDArray[np.bool_], weights: Floats, sd: float
     if not is_binary(column):
         below = _variance(two, w_two)
         ratio = _variance(one, w_one) / below if below > 0 else float("nan")
-    return Alike(
-        float(mean_one), float(mean_two), smd, ratio, _distance(one, w_one, two, w_two)
-    )
+    return Alike(float(mean_one), float(mean_two), smd, ratio, _distance(one, w_one, two, w_two))
 
 
 def is_binary(column: Floats) -> bool:

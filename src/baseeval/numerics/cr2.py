@@ -185,9 +185,9 @@ def mixed_parts(
     plain = _in_basis(x, x, np.hstack([x, z]), residuals, clusters, np.eye(p))
     z_basis = _in_basis(z, z, np.hstack([x, z]), residuals, clusters, np.eye(z.shape[1])).x
     phi = plain.phi + z_basis @ covariance @ np.swapaxes(z_basis, 1, 2)
-    wx = np.linalg.solve(phi, plain.x)
-    information = np.einsum("grp,grq->pq", plain.x, wx)
-    return ClusterParts(plain.x, wx, phi, plain.e, np.linalg.inv(information))
+    wx: Floats = np.asarray(np.linalg.solve(phi, plain.x), dtype=np.float64)
+    information: Floats = np.einsum("grp,grq->pq", plain.x, wx)
+    return ClusterParts(plain.x, wx, phi, plain.e, np.asarray(np.linalg.inv(information)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -283,4 +283,4 @@ def _power(matrices: Floats, exponent: float) -> Floats:
     values, vectors = np.linalg.eigh((matrices + np.swapaxes(matrices, -1, -2)) / 2)
     kept = values > _ZERO
     powers = np.where(kept, np.where(kept, values, 1.0) ** exponent, 0.0)
-    return (vectors * powers[..., None, :]) @ np.swapaxes(vectors, -1, -2)
+    return np.asarray((vectors * powers[..., None, :]) @ np.swapaxes(vectors, -1, -2))

@@ -78,7 +78,7 @@ def balance_entropy(x: Floats, targets: Floats, base: Floats | None = None) -> E
         step, *_ = np.linalg.lstsq(hessian, -gradient, rcond=None)
         share = 1.0
         while share > 1e-10:
-            trial, trial_weights = _dual(basis, multipliers + share * step, start)
+            trial, _ = _dual(basis, multipliers + share * step, start)
             if trial <= value + 1e-4 * share * float(gradient @ step) + 1e-15:
                 break
             share /= 2

@@ -55,7 +55,7 @@ def independent_columns(x: Floats, tolerance: float = DEPENDENT) -> NDArray[np.i
     [0, 2]
     """
     basis = np.empty((x.shape[0], 0))
-    kept = []
+    kept: list[int] = []
     for position in range(x.shape[1]):
         column = x[:, position]
         length = np.linalg.norm(column)

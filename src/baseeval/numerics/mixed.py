@@ -57,7 +57,8 @@ class Template:
 
     def collect(self, slope: Floats) -> Floats:
         """Add a derivative with respect to L up over the entries of each parameter."""
-        return np.bincount(self.parameter, slope[self.rows, self.columns])
+        total = np.bincount(self.parameter, slope[self.rows, self.columns])
+        return total.astype(np.float64)
 
 
 def full_template(size: int) -> Template:
@@ -396,9 +397,7 @@ def _descend(
         return at.deviance, at.gradient
 
     options = {"maxiter": 500, "ftol": 1e-15, "gtol": 1e-9}
-    result = minimize(
-        objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options
-    )
+    result = minimize(objective, start, jac=True, method="L-BFGS-B", bounds=bounds, options=options)
     theta = _polish(data, template, reml, result.x)
     at = profile(data, template, theta, reml)
     inside = ~template.diagonal | (theta > SINGULAR)

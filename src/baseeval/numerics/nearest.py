@@ -82,8 +82,8 @@ class _Line:
         is_control = ~treated[ranked]
         self.controls = ranked[is_control]
         self.scores = score[self.controls]
-        before = np.cumsum(is_control) - is_control
-        gaps = {int(row): int(gap) for row, gap in zip(ranked, before, strict=True)}
+        before: Ints = np.cumsum(is_control) - is_control
+        gaps = dict(zip(ranked.tolist(), before.tolist(), strict=True))
         size = len(self.controls)
         self.replace = replace
         # Slot k + 1 is control k; slots 0 and size + 1 are the two ends.

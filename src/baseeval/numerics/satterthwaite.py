@@ -80,4 +80,4 @@ def _profile(fit: MixedFit, theta: Floats) -> Profile:
 
 def _variance(at: Profile, sigma: float, rotated: Floats) -> Floats:
     solved = np.linalg.solve(at.information, rotated.T)
-    return sigma**2 * np.einsum("kp,pk->k", rotated, solved)
+    return np.asarray(sigma**2 * np.einsum("kp,pk->k", rotated, solved))

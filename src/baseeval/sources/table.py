@@ -124,9 +124,7 @@ def _outcome_contract(outcome: OutcomeSection) -> list[ColumnContract]:
     return [ColumnContract(name, "number", "outcome") for name in outcome.columns()]
 
 
-def _absent_columns(
-    path: Path, held: list[str], contracts: list[ColumnContract]
-) -> list[Problem]:
+def _absent_columns(path: Path, held: list[str], contracts: list[ColumnContract]) -> list[Problem]:
     return [
         Problem(
             f"{path.name}, column `{contract.name}`",
