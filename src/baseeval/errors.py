@@ -85,4 +85,14 @@ class EstimationError(BaseevalError):
 
     The path catches it and writes a row that says so; a researcher who calls
     the method directly sees it raised.
+
+    Parameters
+    ----------
+    problems : Problem or sequence of Problem
+    flag : str
+        The flag of `baseeval.results.FLAGS` that such a row carries.
     """
+
+    def __init__(self, problems: Problem | Sequence[Problem], flag: str = "design_failed") -> None:
+        super().__init__(problems)
+        self.flag = flag

@@ -81,7 +81,8 @@ def estimate_all(
     Returns
     -------
     pandas.DataFrame
-        The results table, before disclosure control.
+        The results table, before disclosure control, and a column `parameters`
+        that disclosure control reads and drops.
     """
     times = occasions(cohort)
     asked = cohort.plan.design.methods or ["none"]
@@ -97,13 +98,14 @@ def estimate_all(
                 headline = name == cohort.plan.analysis.models[0] and method == methods[0]
                 chosen = _design(cohort, designs, contrast, method, spec)
                 for time in here:
-                    if chosen is None:
-                        flags = ("design_failed",)
+                    if isinstance(chosen, EstimationError):
+                        flags = (chosen.flag,)
                         row = empty_row(cohort, time, contrast, method, spec, headline, flags)
                     else:
                         row = estimate_one(cohort, time, chosen, spec, headline)
                     rows.append(_flag_overlap(row, poor))
-    return results_table(finish(cohort, rows))
+    finished = finish(cohort, rows)
+    return results_table(finished).assign(parameters=[row.parameters for row in finished])
 
 
 def describe(cohort: Cohort) -> pd.DataFrame:
@@ -159,15 +161,15 @@ def describe(cohort: Cohort) -> pd.DataFrame:
 
 def _design(
     cohort: Cohort, designs: Designs, contrast: str, method: str, spec: ModelSpec
-) -> Weights | None:
+) -> Weights | EstimationError:
     if (contrast, method) in designs.failed:
-        return None
+        return designs.failed[contrast, method]
     if method != "none":
         return designs.made[contrast, method]
     try:
         return plain(cohort, contrast, spec)
-    except EstimationError:
-        return None
+    except EstimationError as error:
+        return error
 
 
 def _poor_overlap(balance: Balance) -> set[tuple[str, str]]:

@@ -131,7 +131,9 @@ class Effect:
     """One answer: one row of the results table.
 
     The fields are the columns of :data:`RESULT_COLUMNS`, with the same
-    meanings and units. A number that does not exist is NaN.
+    meanings and units, and `parameters`, the number of coefficients fitted,
+    which disclosure control needs and no released table shows. A number that
+    does not exist is NaN.
     """
 
     outcome: str
@@ -174,6 +176,7 @@ class Effect:
     headline: bool = False
     family: str = ""
     p_adjusted: float = np.nan
+    parameters: int = 0
 
 
 _DTYPES = {"text": "string", "number": "float64", "count": "Int64", "flag": "bool"}

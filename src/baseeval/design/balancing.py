@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from baseeval.numerics.balance import compare, effective_size, standardiser
+from baseeval.numerics.balance import compare, effective_size, is_binary, standardiser
 from baseeval.numerics.least_squares import independent_columns
 from baseeval.numerics.logit import fit_logit
 from baseeval.results import Balance, Weights
@@ -105,8 +105,9 @@ def _balance_rows(design: Weights) -> list[dict[str, object]]:
         sd = standardiser(column, first, design.estimand)
         before = compare(column, first, np.ones(len(column)), sd)
         after = compare(column, first, design.weights, sd)
+        counted = bool(level) or is_binary(column)
         counts = [
-            float(np.sum(column[group & used])) if level else np.nan for group in (first, ~first)
+            float(np.sum(column[group & used])) if counted else np.nan for group in (first, ~first)
         ]
         rows.append(
             {

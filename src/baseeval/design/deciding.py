@@ -296,7 +296,8 @@ def _distance(sample: DesignSample, distance: str | Floats) -> tuple[Floats, Flo
                 f"design `nearest`, {sample.contrast or 'the data'}",
                 "the covariates tell the two arms apart completely, so there is no score",
                 "Adjust for fewer covariates, or merge rare categories.",
-            )
+            ),
+            flag="separation",
         )
     p = fit.probability
     return (np.log(p / (1 - p)) if distance == "linear_logit" else p), p

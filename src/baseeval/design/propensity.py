@@ -63,7 +63,8 @@ def propensity_weights(sample: DesignSample, estimand: str) -> tuple[Floats, Flo
                 f"design `propensity`, {sample.contrast or 'the data'}",
                 "the covariates tell the two arms apart completely, so no weight is finite",
                 "Adjust for fewer covariates, or merge rare categories.",
-            )
+            ),
+            flag="separation",
         )
     p = fit.probability
     first, second = {

@@ -333,6 +333,7 @@ def _with_numbers(
     flags: list[str],
 ) -> Effect:
     interval, sd = fit.interval, time.sd
+    row = replace(row, parameters=fit.parameters)
     scaled = sd if sd > 0 else float("nan")
     flags += fit.flags
     if one_school:
