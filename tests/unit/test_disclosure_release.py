@@ -253,8 +253,10 @@ def test_means_of_numbers_keep_three_digits() -> None:
     balance = balance_of({"": (np.nan, np.nan)})
     balance.table["mean_first_before"] = 11.486486
     balance.table["mean_second_before"] = 12.0
+    balance.table["smd_after"] = 1.36e-14
     row = release(results_table([]), balance).balance.loc[0]
     assert row["mean_first_before"] == 11.5
+    assert row["smd_after"] == 0.0
 
 
 def test_overlap_is_rounded() -> None:

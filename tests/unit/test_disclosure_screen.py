@@ -88,7 +88,14 @@ def written_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "versions": {"numpy": "2.3.1", "pandas": "3.1.1"},
         "plan": {
             "data": {"pupil": "pupil_id", "school": "school_id"},
-            "outcomes": [{"name": "belonging", "items": ["b01", "b02"], "range": [1, 4]}],
+            "outcomes": [
+                {
+                    "name": "belonging",
+                    "items": ["b01", "b02"],
+                    "range": [1, 4],
+                    "min_answered": 0.75,
+                }
+            ],
             "peers": {"peer_of": "matched_to"},
         },
     }

@@ -12,8 +12,9 @@ import pytest
 from baseeval.disclosure.released import About, OutcomeAbout
 from baseeval.reporting.amounts import interval, plain, school_days, size, span
 from baseeval.reporting.cautions import CAUTIONS
-from baseeval.reporting.phrasebook import SHORT_CONTRASTS, SIDES, group, label_of
-from baseeval.reporting.sentences import all_not_made, not_made, sentence
+from baseeval.reporting.limits import all_not_made, not_made
+from baseeval.reporting.phrasebook import SHORT_CONTRASTS, SIDES, everyday, group, label_of
+from baseeval.reporting.sentences import sentence
 from baseeval.reporting.tags import PLACES, tag_of
 from baseeval.results import ARMS, CONTRASTS, FLAGS, VERDICTS
 
@@ -97,6 +98,8 @@ def test_sentences_in_full() -> None:
     assert "That is not the same as no difference." in sentence(open_ended, outcome())
     barred = sentence(row(), outcome())
     assert "did not pass the checks" in barred
+    chance = sentence(row(p_adjusted=0.09), outcome())
+    assert "could arise by chance" in chance
     nothing = row(estimate=math.nan, ci_low=math.nan, ci_high=math.nan, flags=("model_failed",))
     assert "No trustworthy range could be worked out." in sentence(nothing, outcome())
 
@@ -142,4 +145,8 @@ def test_every_code_has_words() -> None:
     assert set(SIDES) == set(SHORT_CONTRASTS) == set(PLACES) == set(CONTRASTS)
     assert all("_" not in group(arm) for arm in ARMS)
     assert label_of("fsm_ever") == "Free school meals ever"
+    assert label_of("fsm_ever", "fsm ever") == "Free school meals ever"
+    assert everyday("In an arm, every covariate known.") == (
+        "In a group, every recorded characteristic known"
+    )
     assert label_of("x", "Reading") == "Reading"

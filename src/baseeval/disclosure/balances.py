@@ -10,11 +10,14 @@ from baseeval.disclosure.overlaps import SIDES, key_of, release_overlap
 from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.protecting import Cells, Key, Relation, protect
 from baseeval.disclosure.rounding import (
+    DECIMALS,
     count_behind,
     released_share,
     significant,
 )
 from baseeval.disclosure.shapes import BALANCE_NUMBERS, SUPPRESSED, number, text, whole
+
+_COMPARISONS = tuple(name for name in BALANCE_NUMBERS.split() if not name.startswith("mean_"))
 
 
 def release_balance(
@@ -141,4 +144,6 @@ def _rounded(record: Record, counts: list[tuple[int | None, int]], profile: Prof
                 released[name] = (
                     released_share(mean, pupils, profile.base) if share else significant(mean)
                 )
+    for name in _COMPARISONS:
+        released[name] = round(number(record[name]), DECIMALS)
     return released

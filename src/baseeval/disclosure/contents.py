@@ -14,7 +14,7 @@ class Finding:
     file : str
         Path inside the folder that was screened, with forward slashes.
     where : str
-        Column, sheet, table or part of the file.
+        Column, sheet, table or part of the file, or `the file`.
     what : str
         What is there, as a count; never a pupil's value.
     remedy : str
@@ -27,8 +27,7 @@ class Finding:
     remedy: str
 
     def __str__(self) -> str:
-        place = f"{self.file}, {self.where}" if self.where else self.file
-        return f"{place}: {self.what}. {self.remedy}"
+        return f"{self.file}, {self.where}: {self.what}. {self.remedy}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,8 @@ _KEYS = _words(
     " preferred_name pupil_name student_name child_name legal_name middle_name"
     " dob date_of_birth dateofbirth birth_date birthdate postcode home_address"
 )
+_EXTREMES = _words("min max minimum maximum")
+_OUR_SETTINGS = _words("min_answered")  # keys of a study file
 _KEY_START = re.compile(r"^(ks\d_)?(pupil_?matching_?ref|pupil_?ref|unique_?pupil)")
 
 
@@ -71,7 +73,9 @@ def is_key(heading: str) -> bool:
 
 def is_extreme(heading: str) -> bool:
     """Tell whether a column of this heading holds smallest or largest values."""
-    return bool({"min", "max", "minimum", "maximum"}.intersection(normal(heading).split("_")))
+    name = normal(heading)
+    words = name.split("_")
+    return name not in _OUR_SETTINGS and not _EXTREMES.isdisjoint(words)
 
 
 def _counts_people(words: list[str]) -> bool:

@@ -7,7 +7,12 @@ import math
 from baseeval.disclosure.estimates import add_flag, must_withhold
 from baseeval.disclosure.flows import Record
 from baseeval.disclosure.profiles import Profile
-from baseeval.disclosure.rounding import released_effective, released_share, round_count
+from baseeval.disclosure.rounding import (
+    DECIMALS,
+    released_effective,
+    released_share,
+    round_count,
+)
 from baseeval.disclosure.shapes import SUPPRESSED, number, text, whole
 
 SIDES = ("first", "second")
@@ -55,7 +60,7 @@ def release_overlap(row: Record, balance: list[Record], profile: Profile) -> Rec
     for when in ("before", "after"):
         name = f"max_smd_{when}"
         shown = [abs(number(b[f"smd_{when}"])) for b in own if b["status"] == ""]
-        largest = number(row[name])
-        if largest > max([s for s in shown if math.isfinite(s)], default=0.0) + 1e-9:
-            released[name] = round(largest, 1)
+        largest = round(number(row[name]), DECIMALS)
+        seen = max([smd for smd in shown if math.isfinite(smd)], default=0.0)
+        released[name] = largest if largest <= seen else round(largest, 1)
     return released

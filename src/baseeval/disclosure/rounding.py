@@ -7,6 +7,7 @@ import math
 from baseeval.disclosure.profiles import Profile
 
 DIGITS = 3  # significant, of means and spreads
+DECIMALS = 3  # of differences and ratios between arms
 
 
 def round_count(count: float, base: int) -> int:

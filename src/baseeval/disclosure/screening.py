@@ -19,6 +19,7 @@ from baseeval.disclosure.suspicions import suspect_grid
 from baseeval.errors import Problem, UsageError
 
 _UNREADABLE = (OSError, ValueError, EOFError, KeyError, BadZipFile, csv.Error, zlib.error)
+_WHOLE = "the file"
 _REMEDY_KIND = f"Leave it out, or save it as one of {', '.join(READERS)}."
 
 
@@ -64,22 +65,23 @@ def _files(folder: Path) -> Iterator[Path]:
 def _screened(path: Path, folder: Path, profile: Profile) -> Iterator[Finding]:
     name = path.relative_to(folder).as_posix()
     if any(part.startswith(".") for part in Path(name).parts):
-        yield Finding(name, "", "is hidden", "Leave it out.")
+        yield Finding(name, _WHOLE, "is hidden", "Leave it out.")
     if path.is_symlink() or not path.is_file():
-        yield Finding(name, "", "is not a plain file and was not opened", "Leave it out.")
+        yield Finding(name, _WHOLE, "is not a plain file and was not opened", "Leave it out.")
         return
     for where, what, remedy in suspect_text("name", name, profile):
         yield Finding(name, where, what, remedy)
     reader = next((READERS[end] for end in _ends(path) if end in READERS), None)
     if reader is None:
-        yield Finding(name, "", "is of a kind that the screen cannot read", _REMEDY_KIND)
+        yield Finding(name, _WHOLE, "is of a kind that the screen cannot read", _REMEDY_KIND)
         return
     try:
         contents = reader(path.read_bytes())
     except (*_UNREADABLE, pa.ArrowException):
-        yield Finding(name, "", "cannot be read", "Write it again, or leave it out.")
+        yield Finding(name, _WHOLE, "cannot be read", "Write it again, or leave it out.")
         return
-    yield from (Finding(name, *found) for found in _suspicions(contents, profile))
+    for where, what, remedy in _suspicions(contents, profile):
+        yield Finding(name, where or _WHOLE, what, remedy)
 
 
 def _ends(path: Path) -> list[str]:

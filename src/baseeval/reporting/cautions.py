@@ -39,7 +39,7 @@ CAUTIONS = {
     ),
     "no_pre_placement_baseline": (
         "no starting point",
-        "Nothing measured before placement could be allowed for.",
+        "No measure of the outcome from before placement could be allowed for.",
     ),
     "school_confounding_unadjustable": (
         "schools may differ",

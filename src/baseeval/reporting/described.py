@@ -13,7 +13,7 @@ from baseeval.reporting.amounts import (
 )
 from baseeval.reporting.cells import Row, distinct, grouped, real, records, text, whole
 from baseeval.reporting.headlines import about_outcome, outcome_title
-from baseeval.reporting.phrasebook import capital, group, label_of, wave_words
+from baseeval.reporting.phrasebook import capital, everyday, group, label_of, wave_words
 from baseeval.reporting.sheet import Sheet, absent, shown
 from baseeval.results import ARMS
 
@@ -60,15 +60,24 @@ def flow(released: Released) -> Sheet:
         "Pupils and schools at each step",
         ("Step", "Reason", *(group(arm) for arm in arms)),
         tuple(
-            (label_of(step), reason or NOT_SHOWN, *(cells.get(arm, NOT_SHOWN) for arm in arms))
+            (
+                label_of(everyday(step)),
+                capital(everyday(reason)) or NOT_SHOWN,
+                *(cells.get(arm, NOT_SHOWN) for arm in arms),
+            )
             for (step, reason), cells in lines.items()
         ),
     )
 
 
+def withheld_counts(released: Released) -> int:
+    """Return how many lines of missing values may not be stated: few pupils, or none."""
+    return sum(whole(row, "missing") is None for row in records(released.missing))
+
+
 def missingness(released: Released) -> Sheet:
-    """Return every value that some pupils lack, with the reason."""
-    rows = [row for row in records(released.missing) if whole(row, "missing") != 0]
+    """Return every value that a stated number of pupils lack, with the reason."""
+    rows = [row for row in records(released.missing) if whole(row, "missing")]
     heads = ("What", "Wave", "Group", "Pupils", "Without a value", "Share", "Reason")
     return Sheet(
         "Values that are missing",
@@ -81,7 +90,7 @@ def missingness(released: Released) -> Sheet:
                 shown(row, "pupils"),
                 shown(row, "missing"),
                 _share(row),
-                capital(text(row, "reason")) or NOT_SHOWN,
+                capital(everyday(text(row, "reason"))) or NOT_SHOWN,
             )
             for row in rows
         ),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from baseeval.disclosure.released import OutcomeAbout, Released
 from baseeval.reporting.amounts import interval, number_of
@@ -18,15 +18,16 @@ from baseeval.reporting.phrasebook import (
 )
 from baseeval.reporting.sentences import Answer, answer
 from baseeval.reporting.sheet import Sheet, absent
-from baseeval.reporting.tags import NOT_COMPARED, Tag, tag_of
+from baseeval.reporting.tags import NOT_COMPARED, WITHHELD, Tag, tag_of
 from baseeval.results import CONTRASTS
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One contrast of an outcome: its answers in the order of the waves."""
+    """One contrast of an outcome: the cautions of all its answers, then each wave's answer."""
 
     title: str
+    cautions: tuple[str, ...]
     answers: tuple[Answer, ...]
 
 
@@ -49,7 +50,7 @@ def findings(released: Released) -> tuple[Finding, ...]:
         outcome = about_outcome(released, name)
         title = outcome_title(outcome, form)
         comparisons = tuple(
-            Comparison(contrast_title(contrast), tuple(answer(row, outcome) for row in each))
+            _comparison(contrast, [answer(row, outcome) for row in each])
             for (contrast,), each in grouped(rows, "contrast").items()
         )
         figure = forest_plot(rows, f"forest-{len(found) + 1}", title)
@@ -65,7 +66,7 @@ def glance(released: Released) -> Sheet:
     lines: dict[str, dict[str, Tag]] = {}
     for row in rows:
         outcome = about_outcome(released, text(row, "outcome"))
-        wave = wave_words(text(row, "wave"))
+        wave = wave_words(text(row, "wave")).replace(" ", "\u00a0")
         title = outcome_title(outcome, text(row, "form")) + (f", {wave}" if wave else "")
         lines.setdefault(title, {})[text(row, "contrast")] = tag_of(row, outcome.better)
     return Sheet(
@@ -84,6 +85,19 @@ def tally(sheet: Sheet) -> str:
     counts = Counter(tag.words for tag in tags if tag is not NOT_COMPARED)
     told = " ".join(f"{words}: {count}." for words, count in counts.most_common())
     return f"This study asked for {number_of(counts.total(), 'answer', 'answers')}. {told}"
+
+
+def _comparison(contrast: str, answers: list[Answer]) -> Comparison:
+    """Say once the cautions that every answer given carries."""
+    given = [each.cautions for each in answers if each.tag is not WITHHELD]
+    shared = tuple(
+        one for one in (given or [()])[0] if len(given) > 1 and all(one in each for each in given)
+    )
+    kept = tuple(
+        replace(each, cautions=tuple(one for one in each.cautions if one not in shared))
+        for each in answers
+    )
+    return Comparison(contrast_title(contrast), shared, kept)
 
 
 def _note(outcome: OutcomeAbout) -> str:

@@ -9,12 +9,11 @@ from markupsafe import Markup
 
 from baseeval.disclosure.released import Released
 from baseeval.reporting.alike import likenesses, overlap
-from baseeval.reporting.described import descriptions, flow, missingness
+from baseeval.reporting.described import descriptions, flow, missingness, withheld_counts
 from baseeval.reporting.found import findings, glance, tally
-from baseeval.reporting.limits import flag_glossary, limits
+from baseeval.reporting.limits import all_not_made, flag_glossary, limits
 from baseeval.reporting.method import all_results, methods
 from baseeval.reporting.phrasebook import GROUPS
-from baseeval.reporting.sentences import all_not_made
 from baseeval.results import ARMS
 
 
@@ -48,6 +47,7 @@ def render(released: Released) -> str:
         descriptions=descriptions(released),
         flow=flow(released),
         missing=missingness(released),
+        withheld_counts=withheld_counts(released),
         likenesses=likenesses(released),
         overlap=overlap(released),
         limits=limits(released),

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from baseeval.disclosure.released import Released
+from baseeval.disclosure.released import About, Released
 from baseeval.reporting.cautions import caution, flag_name
-from baseeval.reporting.cells import codes, records, text
+from baseeval.reporting.cells import codes, distinct, records, text
 from baseeval.reporting.headlines import headline_rows
-from baseeval.reporting.phrasebook import SIDES
-from baseeval.reporting.sentences import not_made
+from baseeval.reporting.phrasebook import SIDES, everyday
 from baseeval.results import FLAGS
 
 ALWAYS = (
@@ -17,9 +16,9 @@ ALWAYS = (
 )
 
 COMPARED = (
-    "Pupils were placed for reasons. The comparisons allow for what the records hold from before, "
-    "and not for needs the records do not show. A difference between two groups does not by itself "
-    "show that the base place made it."
+    "Unless places were drawn by lot, pupils were placed for reasons. The comparisons allow for "
+    "what the records hold from before, and not for needs the records do not show. A difference "
+    "between two groups does not by itself show that the base place made it."
 )
 
 
@@ -38,7 +37,7 @@ def limits(released: Released) -> tuple[str, ...]:
             "difference."
         )
     told += [_flagged(released, flag) for flag in FLAGS if flag in _flags(released)]
-    return (*told, *about.notes)
+    return (*told, *(f"{everyday(note)}." for note in about.notes))
 
 
 def flag_glossary(released: Released) -> tuple[tuple[str, str, str], ...]:
@@ -62,11 +61,28 @@ def _flagged(released: Released, flag: str) -> str:
     """Say a caution once, with how many of the answers carry it and in which comparisons."""
     rows = headline_rows(released)
     carrying = [row for row in rows if flag in codes(row)]
-    names = list(dict.fromkeys(text(row, "contrast") for row in carrying))
+    names, every = distinct(carrying, "contrast"), distinct(rows, "contrast")
     if len(carrying) == len(rows):
         where = "all answers in this report"
+    elif len(names) == len(every):
+        where = f"{len(carrying)} of {len(rows)} answers, in every comparison"
     else:
         where = f"{len(carrying)} of {len(rows)} answers, comparing " + "; ".join(
             " with ".join(SIDES[name]) for name in names
         )
     return f"{caution(flag)} This holds for {where}."
+
+
+def all_not_made(about: About) -> tuple[str, ...]:
+    """Say which comparisons were never made; once, where none was made for one reason."""
+    reasons = set(about.contrasts_not_made.values())
+    if not about.contrasts_made and len(reasons) == 1:
+        return (f"No groups were compared. The reason: {everyday(reasons.pop())}.",)
+    return tuple(not_made(name, reason) for name, reason in about.contrasts_not_made.items())
+
+
+def not_made(contrast: str, reason: str) -> str:
+    """Say that a comparison was never made, and why."""
+    first, second = SIDES[contrast]
+    told = f"No comparison was made of {first} with {second}."
+    return f"{told} The reason: {everyday(reason)}." if reason.strip() else told

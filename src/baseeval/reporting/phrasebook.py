@@ -5,8 +5,12 @@ Readers meet no code: not an arm, a verdict, a flag or a method.
 
 from __future__ import annotations
 
+import re
+
 #: Short forms that column names use.
 ABBREVIATIONS = {
+    "attainment8": "Attainment 8",
+    "progress8": "Progress 8",
     "eal": "English as an additional language",
     "ehcp": "EHC plan",
     "fsm": "free school meals",
@@ -15,6 +19,13 @@ ABBREVIATIONS = {
     "ks2": "key stage 2",
     "sen": "SEN",
 }
+
+#: Words of the trade that other stages write, and what readers meet instead.
+EVERYDAY = (
+    (r"\b([Aa])n arm\b", r"\1 group"),
+    (r"\barm(s?)\b", r"group\1"),
+    (r"\bcovariate(s?)\b", r"recorded characteristic\1"),
+)
 
 GROUPS = {
     "base": "Pupils with a base place",
@@ -89,6 +100,13 @@ def spelled(code: str) -> str:
     return " ".join(ABBREVIATIONS.get(word.lower(), word) for word in words)
 
 
+def everyday(words: str) -> str:
+    """Put a reason or a note that another stage wrote into everyday words, without a full stop."""
+    for technical, plain in EVERYDAY:
+        words = re.sub(technical, plain, words)
+    return words.strip().rstrip(".")
+
+
 def capital(words: str) -> str:
     """Begin with a capital letter and change nothing else."""
     return words[:1].upper() + words[1:]
@@ -101,7 +119,8 @@ def group(arm: str) -> str:
 
 def label_of(name: str, label: str = "") -> str:
     """Name an outcome, covariate or step: its label where it has one, else its code in words."""
-    return capital(label if label and label != name else spelled(name))
+    given = label and spelled(label).lower() != spelled(name).lower()
+    return capital(label if given else spelled(name))
 
 
 def wave_words(wave: str) -> str:

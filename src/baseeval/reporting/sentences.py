@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from baseeval.disclosure.released import About, OutcomeAbout
+from baseeval.disclosure.released import OutcomeAbout
 from baseeval.reporting.amounts import interval, interval_in, number_of, scale_of, size, span
 from baseeval.reporting.cautions import caution
 from baseeval.reporting.cells import Row, codes, real, text, whole
@@ -18,6 +18,8 @@ from baseeval.reporting.phrasebook import (
     wave_words,
 )
 from baseeval.reporting.tags import CANNOT_TELL, DIFFERENT, TOO_CLOSE, WITHHELD, Tag, tag_of
+
+SURE = 0.05  # the verdict asks for an adjusted p-value below it
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +96,8 @@ def _finding(row: Row, outcome: OutcomeAbout, tag: Tag) -> str:
         close += f"any difference is smaller than the study set beforehand as mattering{bound}."
         return f"{close} {fits}".strip()
     if tag is CANNOT_TELL:
-        return f"{_cannot_tell(subject, first, second, low, high)} {fits}".strip()
+        told = f"{subject}: these data cannot tell whether {first} and {second} differ."
+        return f"{_cannot_tell(told, row)} {fits}".strip()
     way = "higher" if estimate > 0 else "lower"
     told = f"{subject} was {way} for {first} than for {second}, by {size(estimate, unit)}."
     if tag is DIFFERENT:
@@ -102,14 +105,16 @@ def _finding(row: Row, outcome: OutcomeAbout, tag: Tag) -> str:
     return f"{told} {fits}".strip()
 
 
-def _cannot_tell(subject: str, first: str, second: str, low: float, high: float) -> str:
-    """Say that the data leave it open, which is not the same as no difference."""
-    told = f"{subject}: these data cannot tell whether {first} and {second} differ."
+def _cannot_tell(told: str, row: Row) -> str:
+    """Add why the data leave it open, which is not the same as no difference."""
+    low, high = real(row, "ci_low"), real(row, "ci_high")
     if not math.isfinite(low + high):
         return f"{told} No trustworthy range could be worked out."
-    if low > 0 or high < 0:
-        return f"{told} The comparison did not pass the checks that a firm answer needs."
-    return f"{told} That is not the same as no difference."
+    if low <= 0 <= high:
+        return f"{told} That is not the same as no difference."
+    if real(row, "p_adjusted") >= SURE:
+        return f"{told} Among this many questions, one such difference could arise by chance."
+    return f"{told} The comparison did not pass the checks that a firm answer needs."
 
 
 def _subject(row: Row, outcome: OutcomeAbout) -> str:
@@ -135,18 +140,3 @@ def _reach(row: Row) -> str:
         f"{of_second} (in {number_of(s_second, 'school', 'schools')})."
     )
     return f"{told} {GENERALISES.get(text(row, 'generalises_to'), '')}".strip()
-
-
-def all_not_made(about: About) -> tuple[str, ...]:
-    """Say which comparisons were never made; once, where none was made for one reason."""
-    reasons = set(about.contrasts_not_made.values())
-    if not about.contrasts_made and len(reasons) == 1:
-        return (f"No groups were compared. The reason: {reasons.pop().strip().rstrip('.')}.",)
-    return tuple(not_made(name, reason) for name, reason in about.contrasts_not_made.items())
-
-
-def not_made(contrast: str, reason: str) -> str:
-    """Say that a comparison was never made, and why."""
-    first, second = SIDES[contrast]
-    told = f"No comparison was made of {first} with {second}."
-    return f"{told} The reason: {reason.strip().rstrip('.')}." if reason.strip() else told

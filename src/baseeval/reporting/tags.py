@@ -28,7 +28,7 @@ TOO_CLOSE = Tag("Too close to matter", "close", "≈")
 CANNOT_TELL = Tag("Cannot tell", "unknown", "?")
 DIFFERENT = Tag("Different", "different", "≠")
 WITHHELD = Tag("Withheld", "unknown", "–")
-NOT_COMPARED = Tag("Not compared", "unknown", "–")
+NOT_COMPARED = Tag("Not recorded in both", "unknown", "–")
 
 
 def tag_of(row: Row, better: str) -> Tag:
