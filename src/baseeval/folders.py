@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import tempfile
 from collections.abc import Iterator
@@ -12,6 +13,9 @@ from baseeval.errors import Problem, UsageError
 
 #: The file by which a folder is known as baseeval's own.
 MANIFEST = "manifest.json"
+
+#: A key that each such file of baseeval's holds: other tools write a manifest.json too.
+_KEYS = {MANIFEST: "plan_hash", "truth.json": "world"}
 
 
 def check_free(directory: Path, mark: str = MANIFEST) -> None:
@@ -28,9 +32,10 @@ def check_free(directory: Path, mark: str = MANIFEST) -> None:
     UsageError
         It is a file, or it is not empty and not ours.
     """
+    directory = directory.resolve()
     if not directory.exists():
         return
-    if directory.is_dir() and (not any(directory.iterdir()) or (directory / mark).is_file()):
+    if directory.is_dir() and (not any(directory.iterdir()) or _is_ours(directory / mark)):
         return
     raise UsageError(
         Problem(
@@ -58,8 +63,12 @@ def swapped_in(directory: Path, mark: str = MANIFEST) -> Iterator[Path]:
         An empty folder beside `directory`; gone again if the block raises.
     """
     check_free(directory, mark)
-    directory.parent.mkdir(parents=True, exist_ok=True)
-    scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    directory = directory.resolve()
+    made = _make(directory.parent)
+    try:
+        scratch = Path(tempfile.mkdtemp(prefix=f".{directory.name}-", dir=directory.parent))
+    except OSError as error:
+        raise _cannot_make(directory, error) from None
     fresh, old = scratch / "new", scratch / "old"
     fresh.mkdir()
     try:
@@ -74,6 +83,7 @@ def swapped_in(directory: Path, mark: str = MANIFEST) -> Iterator[Path]:
             raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)
+        _unmake(made)
 
 
 @contextmanager
@@ -91,15 +101,59 @@ def restricted(directory: Path) -> Iterator[Path]:
         ``DIR.restricted``: for its owner only, ignored by git. If the block
         raises and the folder was not there before, it is removed.
     """
+    directory = directory.resolve()
     place = directory.with_name(f"{directory.name}.restricted")
     was_there = place.exists()
-    place.mkdir(parents=True, exist_ok=True, mode=0o700)
-    place.chmod(0o700)
-    (place / ".gitignore").write_text("*\n", encoding="utf-8")
+    made = _make(directory.parent)
+    try:
+        place.mkdir(exist_ok=True, mode=0o700)
+        place.chmod(0o700)
+        (place / ".gitignore").write_text("*\n", encoding="utf-8")
+    except OSError as error:
+        raise _cannot_make(place, error) from None
     spill = place / "spill"
     try:
         yield place
     except BaseException:
         shutil.rmtree(place if not was_there else spill, ignore_errors=True)
+        _unmake(made)
         raise
     shutil.rmtree(spill, ignore_errors=True)
+
+
+def _is_ours(file: Path) -> bool:
+    """Say whether a file is one that baseeval marks its folders with."""
+    try:
+        held = json.loads(file.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return False
+    return isinstance(held, dict) and _KEYS[file.name] in held
+
+
+def _make(folder: Path) -> list[Path]:
+    """Make a folder and its parents; return those that were not there, deepest first."""
+    absent = [place for place in (folder, *folder.parents) if not place.exists()]
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise _cannot_make(folder, error) from None
+    return absent
+
+
+def _unmake(folders: list[Path]) -> None:
+    """Remove the folders that were made, so far as they are empty."""
+    for folder in folders:
+        try:
+            folder.rmdir()
+        except OSError:
+            return
+
+
+def _cannot_make(folder: Path, error: OSError) -> UsageError:
+    return UsageError(
+        Problem(
+            folder.name,
+            f"the folder cannot be made ({type(error).__name__})",
+            "Name a folder in a place where you may write.",
+        )
+    )

@@ -39,7 +39,22 @@ def _as_text(value: object) -> object:
     """Read a label as the text that a data file would hold."""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
     return str(value) if isinstance(value, int | float) else value
+
+
+class _Faults(ValueError):
+    """All that is wrong with a section, so that one run names it."""
+
+    def __init__(self, faults: list[str]) -> None:
+        self.faults = faults
+        super().__init__("; ".join(faults))
+
+
+def _raise_all(faults: list[str]) -> None:
+    if faults:
+        raise _Faults(faults)
 
 
 Label = Annotated[str, BeforeValidator(_as_text)]
@@ -47,7 +62,7 @@ Column = Annotated[str, Field(min_length=1)]
 
 
 class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
 
 class StudySection(_Section):
@@ -73,12 +88,14 @@ class DataSection(_Section):
 
     @model_validator(mode="after")
     def _one_way_in(self) -> Self:
+        faults = []
         if self.table is None and self.source is None:
-            raise ValueError("names no data: give `table`, a file beside this one")
+            faults.append("names no data: give `table`, a file beside this one")
         if self.table is not None and "://" in self.table:
-            raise ValueError("`table` is a web address; data are read from files only")
+            faults.append("`table` is a web address; data are read from files only")
         if self.baseline_wave is not None and self.wave is None:
-            raise ValueError("`baseline_wave` needs `wave`, the column that tells the waves apart")
+            faults.append("`baseline_wave` needs `wave`, the column that tells the waves apart")
+        _raise_all(faults)
         return self
 
 
@@ -117,7 +134,7 @@ class ArmsSection(_Section):
             raise ValueError("no arm has a label; name the labels of at least one arm")
         twice = sorted({label for label in labels if labels.count(label) > 1})
         if twice:
-            raise ValueError(f"the labels {twice} stand in more than one arm")
+            raise ValueError(f"{_quoted(twice)} stands more than once among the arms' labels")
         return self
 
     def labels(self) -> dict[str, list[str]]:
@@ -154,22 +171,24 @@ class OutcomeSection(_Section):
     def _columns_of_the_kind(self) -> Self:
         needs = {"sessions": ("attended", "possible"), "scale": ("items", "range")}
         wanted = needs.get(self.kind, ("column",))
+        faults = []
         missing = [key for key in wanted if not getattr(self, key)]
         if missing:
-            raise ValueError(f"an outcome of kind {self.kind!r} needs {_quoted(missing)}")
+            faults.append(f"an outcome of kind {self.kind!r} needs {_quoted(missing)}")
         known = {"column", "attended", "possible", "items", "range", "labels", "reverse"}
         allowed = {*wanted, *({"labels", "reverse"} if self.kind == "scale" else set())}
         stray = sorted(key for key in known - allowed if getattr(self, key))
         if stray:
-            raise ValueError(f"an outcome of kind {self.kind!r} takes no {_quoted(stray)}")
+            faults.append(f"an outcome of kind {self.kind!r} takes no {_quoted(stray)}")
         if self.range is not None and not self.range[0] < self.range[1]:
-            raise ValueError("`range` must be [lowest, highest]")
+            faults.append("`range` must be [lowest, highest]")
         strangers = sorted(set(self.reverse) - set(self.items))
-        if strangers:
-            raise ValueError(f"`reverse` names {_quoted(strangers)}, not among `items`")
+        if strangers and "reverse" not in stray:
+            faults.append(f"`reverse` names {_quoted(strangers)}, not among `items`")
         for key in ("items", "forms", "reverse"):
             if len(set(getattr(self, key))) < len(getattr(self, key)):
-                raise ValueError(f"`{key}` names something twice")
+                faults.append(f"`{key}` names something twice")
+        _raise_all(faults)
         return self
 
     def columns(self) -> tuple[str, ...]:
@@ -203,24 +222,23 @@ class CovariatesSection(_Section):
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
+        faults = []
         columns = [covariate.column for covariate in (*self.adjust, *self.exact)]
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
-            raise ValueError(f"{_quoted(twice)} stands more than once in `adjust` and `exact`")
+            faults.append(f"{_quoted(twice)} stands more than once in `adjust` and `exact`")
         taken = sorted(set(columns) & {"pupil", "school", "arm"})
         if taken:
-            raise ValueError(f"{_quoted(taken)} is a name that baseeval needs; rename the column")
-        dated = [covariate for covariate in (*self.adjust, *self.exact) if covariate.date]
-        if dated and self.placement_date is None:
-            raise ValueError("a covariate has a `date`, so `placement_date` must be given too")
-        late = sorted(c.column for c in dated if c.date and c.date > self._placed())
+            faults.append(f"{_quoted(taken)} is a name that baseeval needs; rename the column")
+        dates = {c.column: c.date for c in (*self.adjust, *self.exact) if c.date is not None}
+        placed = self.placement_date
+        if dates and placed is None:
+            faults.append("a covariate has a `date`, so `placement_date` must be given too")
+        late = sorted(column for column, date in dates.items() if placed and date > placed)
         if late:
-            raise ValueError(f"{_quoted(late)} was measured after `placement_date`")
+            faults.append(f"{_quoted(late)} was measured after `placement_date`")
+        _raise_all(faults)
         return self
-
-    def _placed(self) -> dt.date:
-        assert self.placement_date is not None
-        return self.placement_date
 
 
 class DesignSection(_Section):
@@ -270,30 +288,50 @@ class Plan(_Section):
 
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
+        faults = []
         names = [outcome.name for outcome in self.outcomes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
-            raise ValueError(f"outcomes: {_quoted(twice)} is the name of more than one outcome")
+            faults.append(f"outcomes: {_quoted(twice)} is the name of more than one outcome")
+        covariates = (*self.covariates.adjust, *self.covariates.exact)
+        measured = {c.column for c in covariates if not c.wave}
         for outcome in self.outcomes:
             if "change" in outcome.forms and self.data.baseline_wave is None:
-                raise ValueError(
+                faults.append(
                     f"outcomes: `{outcome.name}` asks for the form 'change', which needs "
                     "`baseline_wave` in [data]"
                 )
-            measured = {
-                c.column for c in self.covariates.adjust + self.covariates.exact if not c.wave
-            }
             caught = sorted(measured & set(outcome.columns()))
             if caught and self.data.baseline_wave is None:
-                raise ValueError(
+                faults.append(
                     f"covariates: {_quoted(caught)} belongs to the outcome `{outcome.name}`; only "
                     "its value at an earlier wave may be adjusted for"
                 )
             if "gap" in outcome.forms and self.peers is None:
-                raise ValueError(
+                faults.append(
                     f"outcomes: `{outcome.name}` asks for the form 'gap', which needs [peers]"
                 )
+        for key, column in self._keys().items():
+            if column in {c.column for c in covariates}:
+                faults.append(f"covariates: `{column}` says {key}; it cannot be adjusted for")
+            faults += [
+                f"outcomes: `{outcome.name}` takes `{column}`, which says {key}"
+                for outcome in self.outcomes
+                if column in outcome.columns()
+            ]
+        _raise_all(faults)
         return self
+
+    def _keys(self) -> dict[str, str | None]:
+        """Return the columns that say whose, where and when a row is, by what they say."""
+        return {
+            "who the pupil is": self.data.pupil,
+            "which school it is": self.data.school,
+            "which wave it is": self.data.wave,
+            "which arm it is": None if self.arms is None else self.arms.column,
+            "who is a peer": None if self.peers is None else self.peers.group,
+            "whose peer it is": None if self.peers is None else self.peers.peer_of,
+        }
 
 
 def read_plan(path: str | Path) -> Plan:
@@ -361,7 +399,8 @@ def plan_from_keys(written: dict[str, Any], path: Path) -> Plan:
     try:
         plan = Plan.model_validate({**keys, "path": path, "hash": plan_hash(written)})
     except ValidationError as error:
-        problems += [_problem(path.name, detail) for detail in error.errors()]
+        for detail in error.errors():
+            problems += _problems(path.name, detail)
     if problems:
         raise PlanError(problems)
     return plan
@@ -464,6 +503,14 @@ def _place(file: str, location: tuple[int | str, ...]) -> str:
     if not parts:
         return file
     return f"{file}, [{parts[0]}]" + "".join(f" {part}" for part in parts[1:])
+
+
+def _problems(file: str, detail: ErrorDetails) -> list[Problem]:
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, _Faults):
+        where = _place(file, detail["loc"])
+        return [Problem(where, fault, "Mend the study file.") for fault in cause.faults]
+    return [_problem(file, detail)]
 
 
 def _problem(file: str, detail: ErrorDetails) -> Problem:

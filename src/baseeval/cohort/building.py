@@ -20,6 +20,9 @@ from baseeval.plan import Plan
 from baseeval.results import CONTRASTS, Flow
 from baseeval.sources.table import read_table
 
+#: A level that fewer pupils of an arm hold is not named: the threshold of every profile.
+_FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class Cohort:
@@ -97,6 +100,8 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
     if problems:
         raise DataError(problems)
     waves = waves_of(rows, engine)
+    if not waves:
+        raise DataError(Problem(source.label, "the file holds no pupils", "Export it again."))
     rows = engine.keep(with_steps(rows, waves))
     names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
     values = covariate_table(rows, plan, waves, engine, source.label)
@@ -127,7 +132,7 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
         covariates=covariates,
         outcomes=outcome_table(scores, plan, step, engine),
         flow=flow,
-        missing=count_missing(pupils, values, names, rows, scores, engine),
+        missing=count_missing(pupils, values, names, scores, engine),
         sizes=sizes,
         waves=waves,
         files=source.files,
@@ -138,19 +143,31 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
 def _lonely_levels(
     covariates: nw.LazyFrame[Any], names: list[str], numeric: frozenset[str], engine: Engine
 ) -> tuple[str, ...]:
-    """Warn of levels of a category (a need, say) that some arms lack altogether."""
+    """Warn of levels of a category (a need, say) that some arms lack altogether.
+
+    A level that few pupils hold is not named: the note goes into the report.
+    """
     notes = []
     arms = set(engine.collect(covariates.select("arm").unique(), ["arm"]).column("arm").to_pylist())
     for name in names:
         if name in numeric:
             continue
-        pairs = covariates.filter(~nw.col(name).is_null()).select("arm", name).unique()
-        found = engine.collect(pairs, [name, "arm"]).to_pandas()
-        for level, held in found.groupby(name, sort=True)["arm"]:
-            lacking = sorted(arms - set(held))
-            if lacking:
+        known = covariates.filter(~nw.col(name).is_null())
+        counted = known.group_by("arm", name).agg(nw.len().alias("pupils"))
+        found = engine.collect(counted, [name, "arm"]).to_pandas()
+        rare = 0
+        for level, held in found.groupby(name, sort=True):
+            lacking = sorted(arms - set(held["arm"]))
+            if lacking and held["pupils"].min() < _FEW:
+                rare += 1
+            elif lacking:
                 notes.append(
                     f"No pupil of {' or '.join(lacking)} has {name} = {level}: nobody there can "
                     "stand for such pupils."
                 )
+        if rare:
+            notes.append(
+                f"Some arm has nobody with {rare} of the rarer levels of {name}: nobody there can "
+                "stand for such pupils."
+            )
     return tuple(notes)

@@ -53,7 +53,8 @@ def _missing_keys(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str
 
 
 def _repeated_rows(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -> list[Problem]:
-    by = rows.group_by(PUPIL, WAVE).agg(
+    whose = rows.filter(~nw.col(PUPIL).is_null() & ~nw.col(WAVE).is_null())
+    by = whose.group_by(PUPIL, WAVE).agg(
         nw.len().alias("rows"), nw.col(SCHOOL).n_unique().alias("schools")
     )
     counts = engine.counts(

@@ -8,14 +8,17 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, WAVE
+from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, STEP, WAVE
 from baseeval.cohort.pupils import FATES
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.results import ARMS, Flow
 from baseeval.sources.values import WHY
 
 _NUMBER = nw.len().cast(nw.Int64).alias("pupils")
-_SCHOOLS = nw.col(SCHOOL).n_unique().cast(nw.Int64).alias("schools")
+#: A pupil without a school stands in none: `n_unique` counts the null as one more.
+_SCHOOLS = (
+    nw.col(SCHOOL).n_unique().cast(nw.Int64) - nw.col(SCHOOL).is_null().cast(nw.Int64).max()
+).alias("schools")
 
 
 def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: Engine) -> Flow:
@@ -78,7 +81,6 @@ def count_missing(
     pupils: nw.LazyFrame[Any],
     covariates: nw.LazyFrame[Any],
     names: Sequence[str],
-    rows: nw.LazyFrame[Any],
     scores: nw.LazyFrame[Any],
     engine: Engine,
 ) -> pd.DataFrame:
@@ -90,8 +92,6 @@ def count_missing(
         From `pupil_table`, `covariate_table` and `score_table`.
     names : sequence of str
         The covariates.
-    rows : narwhals LazyFrame
-        Typed rows with keys, which hold the reasons.
     engine : Engine
 
     Returns
@@ -105,15 +105,14 @@ def count_missing(
     sizes = {str(r[ARM]): int(r["pupils"]) for r in _arm_sizes(placed, engine)}
     records: list[dict[str, object]] = []
     for name in names:
-        held = placed.join(covariates.select(PUPIL, name), on=PUPIL, how="left")
-        reasons = rows.group_by(PUPIL).agg(nw.col(WHY + name).max().alias("why"))
-        why = nw.when(nw.col(name).is_null()).then(nw.coalesce(nw.col("why"), nw.lit("no row")))
-        found = held.join(reasons, on=PUPIL, how="left").with_columns(why.alias("reason"))
+        held = placed.join(covariates.select(PUPIL, name, WHY + name), on=PUPIL, how="left")
+        reason = nw.coalesce(nw.col(WHY + name), nw.lit("no row"))
+        found = held.with_columns(nw.when(nw.col(name).is_null()).then(reason).alias("reason"))
         records += _tally("covariate", name, "", found, sizes, engine)
     measured = scores.filter(nw.col("fate") == "arm")
     occasions = engine.collect(
-        measured.filter(~nw.col("value").is_null()).select("outcome", WAVE, ARM).unique(),
-        ["outcome", WAVE, ARM],
+        measured.filter(~nw.col("value").is_null()).select("outcome", STEP, WAVE, ARM).unique(),
+        ["outcome", STEP, ARM],
     ).to_pylist()
     for name, wave in dict.fromkeys((row["outcome"], row[WAVE]) for row in occasions):
         arms = {r[ARM] for r in occasions if (r["outcome"], r[WAVE]) == (name, wave)}

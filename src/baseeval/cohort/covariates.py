@@ -10,6 +10,10 @@ from baseeval.cohort.keys import PUPIL, STEP
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, PlanError, Problem
 from baseeval.plan import Covariate, Plan
+from baseeval.sources.values import WHY
+
+#: More waves than this are not listed: the column may be the wrong one, and name pupils.
+_LISTED = 12
 
 
 def covariate_table(
@@ -31,7 +35,8 @@ def covariate_table(
     Returns
     -------
     narwhals LazyFrame
-        ``key:pupil`` and one column a covariate.
+        ``key:pupil`` and one column a covariate, each with a second,
+        ``why:name``: the reason where there is no value.
 
     Raises
     ------
@@ -44,12 +49,14 @@ def covariate_table(
     steps = {wave: number for number, wave in enumerate(waves)}
     baseline = plan.data.baseline_wave
     _check_waves(plan, covariates, steps)
+    _check_before(rows, plan, steps, engine)
+    outcomes = {column for outcome in plan.outcomes for column in outcome.columns()}
     changing = _changing(rows, covariates, engine) if len(waves) > 1 else {}
     problems = [
         Problem(
             f"{file}, column `{c.column}`",
-            f"the covariate changes between waves for {changing[c.column]} pupils",
-            "Name `baseline_wave` in [data], or the covariate's own `wave`.",
+            f"the covariate changes between waves for {_pupils(changing[c.column])}",
+            "Name `baseline_wave` in [data]: the value of that wave is taken.",
         )
         for c in covariates
         if changing.get(c.column) and c.wave is None and baseline is None
@@ -58,7 +65,8 @@ def covariate_table(
         raise DataError(problems)
     table = rows.select(PUPIL).unique()
     for covariate in covariates:
-        wave = covariate.wave or (baseline if changing.get(covariate.column) else None)
+        varies = covariate.column in outcomes or changing.get(covariate.column)
+        wave = covariate.wave or (baseline if varies else None)
         table = table.join(
             _at(rows, covariate.column, None if wave is None else steps[wave]),
             on=PUPIL,
@@ -67,10 +75,14 @@ def covariate_table(
     return engine.keep(table)
 
 
+def _pupils(count: int) -> str:
+    return "1 pupil" if count == 1 else f"{count} pupils"
+
+
 def _at(rows: nw.LazyFrame[Any], column: str, step: int | None) -> nw.LazyFrame[Any]:
     if step is not None:
-        return rows.filter(nw.col(STEP) == step).select(PUPIL, column)
-    return rows.group_by(PUPIL).agg(nw.col(column).max().alias(column))
+        return rows.filter(nw.col(STEP) == step).select(PUPIL, column, WHY + column)
+    return rows.group_by(PUPIL).agg(nw.col(column).max(), nw.col(WHY + column).max())
 
 
 def _changing(
@@ -94,9 +106,36 @@ def _changing(
     )
 
 
+def _check_before(
+    rows: nw.LazyFrame[Any], plan: Plan, steps: dict[str, int], engine: Engine
+) -> None:
+    """Refuse a covariate that nobody has until after the baseline."""
+    if plan.data.baseline_wave is None:
+        return
+    step = steps[plan.data.baseline_wave]
+    columns = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact) if not c.wave]
+    known = {column: ~nw.col(column).is_null() for column in columns}
+    ever = engine.counts(rows, known)
+    before = engine.counts(rows.filter(nw.col(STEP) <= step), known)
+    problems = [
+        Problem(
+            f"{plan.path.name}, [covariates]",
+            f"`{column}` is recorded only after the baseline, when placement may already have "
+            "changed it",
+            "Leave it out, or take another from `baseline_wave` or before.",
+        )
+        for column in columns
+        if ever[column] and not before[column]
+    ]
+    if problems:
+        raise PlanError(problems)
+
+
 def _check_waves(plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str, int]) -> None:
     where = f"{plan.path.name}, [covariates]"
-    known = f"The waves are: {', '.join(steps)}."
+    known = f"The column has {len(steps)} waves."
+    if len(steps) <= _LISTED:
+        known = f"The waves are: {', '.join(steps)}."
     baseline = plan.data.baseline_wave
     problems = []
     if baseline is not None and baseline not in steps:
@@ -110,7 +149,16 @@ def _check_waves(plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str,
             problems.append(
                 Problem(where, f"no row is of the wave named for `{covariate.column}`", known)
             )
-        elif baseline is None or steps[covariate.wave] > steps.get(baseline, -1):
+        elif baseline is None:
+            problems.append(
+                Problem(
+                    where,
+                    f"`{covariate.column}` has a `wave`, but nothing says which waves come before "
+                    "placement",
+                    "Name `baseline_wave` in [data].",
+                )
+            )
+        elif steps[covariate.wave] > steps.get(baseline, len(steps)):
             problems.append(
                 Problem(
                     where,

@@ -39,6 +39,8 @@ class Engine:
         if spill is None:
             self._folder = tempfile.TemporaryDirectory(prefix="baseeval-")
             spill = Path(self._folder.name)
+        # DuckDB makes its own folder in this one, but not the way to it.
+        spill.mkdir(parents=True, exist_ok=True)
         self.spill: Path = spill
         config: dict[str, Any] = {**_CLOSED, "temp_directory": str(self.spill / "duckdb")}
         if memory_limit is not None:

@@ -8,8 +8,10 @@ import gzip
 import hashlib
 import io
 import shutil
+import zipfile
+import zlib
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
@@ -23,6 +25,18 @@ from baseeval.errors import DataError, Problem
 
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx")
 _BLOCK = 1 << 20
+
+#: What the readers raise over a damaged file.
+_UNREADABLE = (
+    duckdb.Error,
+    csv.Error,
+    zipfile.BadZipFile,
+    zlib.error,
+    OSError,
+    EOFError,
+    KeyError,
+    ValueError,
+)
 
 
 def find_files(pattern: str, folder: Path) -> list[Path]:
@@ -90,7 +104,9 @@ def fingerprint(path: Path) -> str:
     return digest.hexdigest()
 
 
-def read_file(path: Path, engine: Engine, sheet: str | None) -> nw.LazyFrame[Any]:
+def read_file(
+    path: Path, engine: Engine, sheet: str | None, named: Sequence[str]
+) -> nw.LazyFrame[Any]:
     """Read one file: text columns from CSV and workbooks, typed ones from Parquet.
 
     Parameters
@@ -99,6 +115,9 @@ def read_file(path: Path, engine: Engine, sheet: str | None) -> nw.LazyFrame[Any
     engine : Engine
     sheet : str, optional
         Sheet of a workbook; the only one by default.
+    named : sequence of str
+        The columns that the study names: a first line with none of them holds
+        no headings, and is not quoted in a message.
 
     Returns
     -------
@@ -111,11 +130,13 @@ def read_file(path: Path, engine: Engine, sheet: str | None) -> nw.LazyFrame[Any
     name = path.name.lower()
     try:
         if name.endswith(".parquet"):
-            return engine.parquet(path)
+            frame = engine.parquet(path)
+            _check_header(path, frame.collect_schema().names(), named)
+            return frame
         if name.endswith(".xlsx"):
-            return engine.table(_workbook(path, sheet))
-        return _csv(path, engine)
-    except (duckdb.Error, OSError, EOFError, KeyError, ValueError) as error:
+            return engine.table(_workbook(path, sheet, named))
+        return _csv(path, engine, named)
+    except _UNREADABLE as error:
         if isinstance(error, DataError):
             raise
         # The engine's own message may quote a pupil's line, so it stays here.
@@ -128,33 +149,42 @@ def read_file(path: Path, engine: Engine, sheet: str | None) -> nw.LazyFrame[Any
         ) from None
 
 
-def _csv(path: Path, engine: Engine) -> nw.LazyFrame[Any]:
+def _csv(path: Path, engine: Engine, named: Sequence[str]) -> nw.LazyFrame[Any]:
     plain = _as_utf8(path, engine.spill)
-    with _open(plain) as raw:
-        line = io.TextIOWrapper(raw, encoding="utf-8-sig", newline="").readline()
+    with io.TextIOWrapper(_open(plain), encoding="utf-8-sig", newline="") as text:
+        line = text.readline()
     delimiter = max(",;\t", key=line.count)
     columns = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
-    _check_header(path, columns)
+    _check_header(path, columns, named)
     frame, faulty = engine.csv(plain, columns, delimiter)
     if faulty:
         raise DataError(
             Problem(
                 path.name,
-                f"{_lines(faulty)} do not have the {len(columns)} fields that the header names",
-                "Look for stray commas or line breaks inside a field, and save the file again.",
+                f"{_lines(faulty)} not have the {len(columns)} fields that the header names",
+                "Look for stray commas, quotes or line breaks in a field, and save the file again.",
             )
         )
     return frame
 
 
 def _lines(count: int) -> str:
-    return "1 line does" if count == 1 else f"{count} lines"
+    return "1 line does" if count == 1 else f"{count} lines do"
 
 
-def _check_header(path: Path, columns: list[str]) -> None:
+def _check_header(path: Path, columns: list[str], named: Sequence[str]) -> None:
     problems = []
     if not any(columns):
         raise DataError(Problem(path.name, "the file is empty", "Export it again."))
+    if not set(named) & set(columns):
+        wanted = ", ".join(f"`{name}`" for name in named)
+        raise DataError(
+            Problem(
+                path.name,
+                "the first line holds none of the columns that the study names",
+                f"Put the headings there, or mend the study file; it names {wanted}.",
+            )
+        )
     blank = sum(not column for column in columns)
     if blank:
         problems.append(
@@ -191,13 +221,15 @@ def _as_utf8(path: Path, spill: Path) -> Path:
     except UnicodeDecodeError:
         spill.mkdir(parents=True, exist_ok=True)
         copy = spill / f"{hashlib.sha256(str(path).encode()).hexdigest()[:16]}.csv"
-        with _open(path) as raw, copy.open("w", encoding="utf-8", newline="") as out:
-            text = io.TextIOWrapper(raw, encoding="cp1252", errors="replace", newline="")
+        with (
+            io.TextIOWrapper(_open(path), encoding="cp1252", errors="replace", newline="") as text,
+            copy.open("w", encoding="utf-8", newline="") as out,
+        ):
             shutil.copyfileobj(text, out, _BLOCK)
         return copy
 
 
-def _workbook(path: Path, sheet: str | None) -> pa.Table:
+def _workbook(path: Path, sheet: str | None, named: Sequence[str]) -> pa.Table:
     """Read a sheet of a workbook as text, headings in its first row."""
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
@@ -220,7 +252,7 @@ def _workbook(path: Path, sheet: str | None) -> pa.Table:
         columns = [_cell(value) or "" for value in next(rows)]
         while columns and not columns[-1]:
             columns.pop()
-        _check_header(path, columns)
+        _check_header(path, columns, named)
         cells = [[_cell(value) for value in row[: len(columns)]] for row in rows]
     finally:
         book.close()

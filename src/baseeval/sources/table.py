@@ -13,7 +13,7 @@ from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Problem
 from baseeval.plan import OutcomeSection, Plan, nearest
 from baseeval.sources.files import find_files, fingerprint, read_file
-from baseeval.sources.values import Typed, read_values
+from baseeval.sources.values import Typed, as_text, read_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,13 +57,13 @@ def read_table(plan: Plan, engine: Engine) -> Source:
     contracts = table_contract(plan)
     frames: list[nw.LazyFrame[Any]] = []
     problems: list[Problem] = []
+    wanted = [contract.name for contract in contracts]
     for path in paths:
-        frame = read_file(path, engine, plan.data.sheet)
+        frame = read_file(path, engine, plan.data.sheet, wanted)
         problems += _absent_columns(path, frame.collect_schema().names(), contracts)
         frames.append(frame)
     if problems:
         raise DataError(problems)
-    wanted = [contract.name for contract in contracts]
     frames = [frame.select(*wanted) for frame in frames]
     together = frames[0] if len(frames) == 1 else nw.concat(_alike(frames), how="vertical")
     files = tuple((path.name, fingerprint(path)) for path in paths)
@@ -139,9 +139,10 @@ def _absent_columns(path: Path, held: list[str], contracts: list[ColumnContract]
 def _alike(frames: list[nw.LazyFrame[Any]]) -> list[nw.LazyFrame[Any]]:
     """Give the files one type a column: text wherever any of them holds text."""
     schemas = [frame.collect_schema() for frame in frames]
-    casts = [
-        nw.col(name).cast(nw.String)
-        for name in schemas[0].names()
-        if len({str(schema[name]) for schema in schemas}) > 1
+    differ = [
+        name for name in schemas[0].names() if len({str(schema[name]) for schema in schemas}) > 1
     ]
-    return [frame.with_columns(*casts) for frame in frames] if casts else frames
+    return [
+        frame.with_columns(*(as_text(name, schema[name]) for name in differ))
+        for frame, schema in zip(frames, schemas, strict=True)
+    ]

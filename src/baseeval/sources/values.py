@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +15,9 @@ from baseeval.errors import Problem
 
 #: Column that holds why a value is not there; null where it is.
 WHY = "why:"
+
+#: Whole numbers from here on are not all told apart by a 64-bit float.
+_EXACT = 2.0**53
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,10 +58,10 @@ def read_values(
         Suppression codes and blanks are missing, each with its reason; any
         other text in a number is a problem with its count of rows.
     """
-    schema = frame.collect_schema()
-    is_text = {c.name: schema[c.name] == nw.String for c in contracts}
-    trimmed = frame.select(*(_trimmed(c.name, is_text[c.name]) for c in contracts))
-    counts = engine.counts(trimmed, _tallies(contracts, is_text))
+    held = frame.collect_schema()
+    trimmed = frame.select(*(_trimmed(c.name, held[c.name]) for c in contracts))
+    types = trimmed.collect_schema()
+    counts = engine.counts(trimmed, _tallies(contracts, types))
     problems: list[Problem] = []
     numeric: set[str] = set()
     columns: list[nw.Expr] = []
@@ -74,30 +77,60 @@ def read_values(
         elif kind == "number" and text:
             problems.append(_not_numbers(file, name, text, bool(contract.labels)))
         if kind == "key":
-            columns.append(_label(name, schema[name]))
+            columns.append(as_text(name, types[name]))
             continue
         if kind == "number":
             numeric.add(name)
-            columns.append(_number(contract, is_text[name]))
+            columns.append(_number(contract, types[name]))
         else:
-            columns.append(_missing_as_null(name, _label(name, schema[name]), is_text[name]))
-        columns.append(_why(name, is_text[name]))
+            columns.append(_missing_as_null(name, types[name]))
+        columns.append(_why(name, types[name]))
     typed = engine.keep(trimmed.select(*columns))
+    problems += _infinite(typed, sorted(numeric), engine, file)
     problems += _out_of_range(typed, contracts, engine, file)
     return Typed(typed, frozenset(numeric), tuple(problems))
 
 
-def _trimmed(name: str, is_text: bool) -> nw.Expr:
-    return nw.col(name).str.strip_chars() if is_text else nw.col(name)
+def as_text(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Return a column as the text that a CSV file of it would hold.
+
+    Parameters
+    ----------
+    name : str
+    dtype : narwhals DType
+        Whole numbers held with a point lose it, so that a code keeps its look.
+
+    Returns
+    -------
+    narwhals expression
+        Missing where the cell is blank.
+    """
+    column = nw.col(name)
+    text = column.cast(nw.String)
+    if dtype.is_float() or dtype == nw.Decimal:
+        number = column.cast(nw.Float64)
+        is_whole = (number == number.round(0)) & (number.abs() < _EXACT)
+        whole = nw.when(is_whole).then(number).otherwise(0.0).cast(nw.Int64)
+        text = nw.when(is_whole).then(whole.cast(nw.String)).otherwise(text)
+    return nw.when(~text.is_in(list(BLANKS))).then(text).otherwise(None).alias(name)
+
+
+def _trimmed(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Return text without its margins; what is no number either (a date, say) as text."""
+    if dtype.is_numeric() or dtype == nw.Boolean:
+        return nw.col(name)
+    return nw.col(name).cast(nw.String).str.strip_chars()
 
 
 def _codes(name: str) -> nw.Expr:
     return nw.col(name).is_in(list(SUPPRESSION_CODES))
 
 
-def _absent(name: str, is_text: bool) -> nw.Expr:
+def _absent(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
     """Return an expression true where there is no value, for whatever reason."""
-    if not is_text:
+    if dtype.is_float():
+        return nw.col(name).is_null() | nw.col(name).is_nan()
+    if dtype != nw.String:
         return nw.col(name).is_null()
     return nw.col(name).is_null() | nw.col(name).is_in(list(BLANKS)) | _codes(name)
 
@@ -111,14 +144,16 @@ def _is_label(contract: ColumnContract) -> nw.Expr:
     return nw.col(contract.name).str.to_lowercase().is_in(words)
 
 
-def _tallies(contracts: Sequence[ColumnContract], is_text: dict[str, bool]) -> dict[str, nw.Expr]:
+def _tallies(
+    contracts: Sequence[ColumnContract], types: Mapping[str, nw.dtypes.DType]
+) -> dict[str, nw.Expr]:
     tallies: dict[str, nw.Expr] = {}
     for contract in contracts:
         if contract.kind not in ("number", "either"):
             continue
         name = contract.name
-        present = ~_absent(name, is_text[name])
-        if not is_text[name]:
+        present = ~_absent(name, types[name])
+        if types[name] != nw.String:
             tallies[f"number {name}"] = present
             continue
         good = _is_number(name) | _is_label(contract) if contract.labels else _is_number(name)
@@ -127,12 +162,11 @@ def _tallies(contracts: Sequence[ColumnContract], is_text: dict[str, bool]) -> d
     return tallies
 
 
-def _number(contract: ColumnContract, is_text: bool) -> nw.Expr:
+def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
     name = contract.name
-    if not is_text:
-        value = nw.col(name).cast(nw.Float64)
-        finite = value.is_finite()
-        return nw.when(finite).then(value).otherwise(None).alias(name)
+    if dtype != nw.String:
+        present = nw.when(~_absent(name, dtype)).then(nw.col(name)).otherwise(None)
+        return present.cast(nw.Float64).alias(name)
     text = nw.when(_is_number(name)).then(nw.col(name)).otherwise(None)
     value = text.cast(nw.Float64)
     for word, number in contract.labels.items():
@@ -141,27 +175,31 @@ def _number(contract: ColumnContract, is_text: bool) -> nw.Expr:
     return value.alias(name)
 
 
-def _label(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return a column as text; whole numbers held as floats lose their point."""
-    column = nw.col(name)
-    if dtype.is_float():
-        whole = column.cast(nw.Int64).cast(nw.String)
-        fraction = column.cast(nw.String)
-        text = nw.when(column == column.round(0)).then(whole).otherwise(fraction)
-    else:
-        text = column.cast(nw.String)
-    return nw.when(text != "").then(text).otherwise(None).alias(name)
+def _missing_as_null(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    label = as_text(name, dtype)
+    return nw.when(~_absent(name, dtype)).then(label).otherwise(None).alias(name)
 
 
-def _missing_as_null(name: str, label: nw.Expr, is_text: bool) -> nw.Expr:
-    return nw.when(~_absent(name, is_text)).then(label).otherwise(None).alias(name)
-
-
-def _why(name: str, is_text: bool) -> nw.Expr:
-    blank = nw.when(_absent(name, is_text)).then(nw.lit("blank")).otherwise(None)
-    if not is_text:
+def _why(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
+    blank = nw.when(_absent(name, dtype)).then(nw.lit("blank")).otherwise(None)
+    if dtype != nw.String:
         return blank.alias(WHY + name)
     return nw.when(_codes(name)).then(nw.col(name)).otherwise(blank).alias(WHY + name)
+
+
+def _infinite(
+    frame: nw.LazyFrame[Any], numeric: Sequence[str], engine: Engine, file: str
+) -> list[Problem]:
+    counts = engine.counts(frame, {name: ~nw.col(name).is_finite() for name in numeric})
+    return [
+        Problem(
+            f"{file}, column `{name}`",
+            f"{_rows(count)} a number without end (infinity)",
+            "Mend the values or leave them empty.",
+        )
+        for name, count in counts.items()
+        if count
+    ]
 
 
 def _out_of_range(
@@ -173,7 +211,7 @@ def _out_of_range(
         value = nw.col(contract.name)
         low = value < contract.low if contract.low is not None else nw.lit(False)
         high = value > contract.high if contract.high is not None else nw.lit(False)
-        outside[contract.name] = low | high
+        outside[contract.name] = value.is_finite() & (low | high)
     counts = engine.counts(frame, outside)
     return [
         Problem(
