@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from baseeval.contracts.codes import SUPPRESSION_CODES
-from baseeval.design.deciding import DESIGNS
+from baseeval.design.registry import DESIGNS
 from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
 from baseeval.measures.scoring import KINDS

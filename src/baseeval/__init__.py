@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from baseeval.cohort.building import Cohort, build_cohort
     from baseeval.design.balancing import check_balance
-    from baseeval.design.deciding import match, weight
+    from baseeval.design.deciding import weight
+    from baseeval.design.matching import match
     from baseeval.disclosure.releasing import release
     from baseeval.disclosure.screening import screen
     from baseeval.effects.estimating import estimate
@@ -52,7 +53,7 @@ _HOMES = {
     "estimate": "effects.estimating",
     "fit_linear": "effects.formulas",
     "fit_mixed": "effects.formulas",
-    "match": "design.deciding",
+    "match": "design.matching",
     "read_study": "study",
     "release": "disclosure.releasing",
     "report": "reporting.writing",

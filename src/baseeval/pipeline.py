@@ -5,24 +5,17 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pandas as pd
 
 from baseeval.cohort.building import Cohort
 from baseeval.design.balancing import check_balance
 from baseeval.design.deciding import decide
-from baseeval.effects.estimating import (
-    covered,
-    empty_row,
-    estimate_one,
-    finish,
-    occasions,
-    plain,
-)
+from baseeval.effects.estimating import estimate_one, finish, plain
+from baseeval.effects.occasions import covered, occasions
 from baseeval.effects.registry import MODELS
+from baseeval.effects.rows import empty_row
 from baseeval.effects.spec import ModelSpec
 from baseeval.errors import EstimationError
-from baseeval.measures.scoring import KINDS
 from baseeval.results import Balance, Effect, Weights, results_table
 
 
@@ -108,57 +101,6 @@ def estimate_all(
     return results_table(finished).assign(parameters=[row.parameters for row in finished])
 
 
-def describe(cohort: Cohort) -> pd.DataFrame:
-    """Describe every outcome by arm and wave, no cause claimed.
-
-    Parameters
-    ----------
-    cohort : Cohort
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``outcome, form, wave, arm, pupils, schools, missing, mean, sd, p25, p50,
-        p75, unit``, before disclosure control.
-    """
-    levels = cohort.engine.collect(cohort.outcomes, ["outcome", "form", "wave", "school", "pupil"])
-    frame = levels.to_pandas()
-    frame = frame[frame["form"] == "level"]
-    missing = cohort.missing[cohort.missing["role"] == "outcome"]
-    lost = missing.groupby(["name", "wave", "arm"])["missing"].sum()
-    records = []
-    for outcome in cohort.plan.outcomes:
-        for wave in cohort.waves:
-            for arm in cohort.arms:
-                at = frame[
-                    (frame["outcome"] == outcome.name)
-                    & (frame["wave"] == wave)
-                    & (frame["arm"] == arm)
-                ]
-                if at.empty:
-                    continue
-                values = at["value"].to_numpy(dtype=float)
-                quarter, half, three = np.percentile(values, [25, 50, 75])
-                records.append(
-                    {
-                        "outcome": outcome.name,
-                        "form": "level",
-                        "wave": wave,
-                        "arm": arm,
-                        "pupils": len(values),
-                        "schools": at["school"].nunique(),
-                        "missing": int(lost.get((outcome.name, wave, arm), 0)),
-                        "mean": float(values.mean()),
-                        "sd": float(values.std(ddof=1)) if len(values) > 1 else float("nan"),
-                        "p25": float(quarter),
-                        "p50": float(half),
-                        "p75": float(three),
-                        "unit": outcome.unit or KINDS[outcome.kind].unit,
-                    }
-                )
-    return pd.DataFrame.from_records(records, columns=_DESCRIPTION_COLUMNS)
-
-
 def _design(
     cohort: Cohort, designs: Designs, contrast: str, method: str, spec: ModelSpec
 ) -> Weights | EstimationError:
@@ -181,20 +123,3 @@ def _flag_overlap(row: Effect, poor: set[tuple[str, str]]) -> Effect:
     if (row.contrast, row.design) not in poor:
         return row
     return replace(row, flags=(*row.flags, "poor_overlap"))
-
-
-_DESCRIPTION_COLUMNS = [
-    "outcome",
-    "form",
-    "wave",
-    "arm",
-    "pupils",
-    "schools",
-    "missing",
-    "mean",
-    "sd",
-    "p25",
-    "p50",
-    "p75",
-    "unit",
-]

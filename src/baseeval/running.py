@@ -14,6 +14,7 @@ from pathlib import Path
 import pandas as pd
 
 from baseeval.cohort.building import Cohort, build_cohort
+from baseeval.cohort.describing import describe
 from baseeval.disclosure.released import About, OutcomeAbout
 from baseeval.disclosure.releasing import release
 from baseeval.disclosure.screening import screen
@@ -21,7 +22,7 @@ from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DisclosureError, Problem, UsageError
 from baseeval.folders import MANIFEST, check_free, restricted, swapped_in
 from baseeval.measures.scoring import KINDS
-from baseeval.pipeline import Designs, describe, estimate_all, make_designs
+from baseeval.pipeline import Designs, estimate_all, make_designs
 from baseeval.plan import Plan
 from baseeval.reporting.writing import report
 from baseeval.results import CONTRASTS

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from baseeval.cohort.building import Cohort, build_cohort
-from baseeval.design.deciding import DESIGNS
+from baseeval.design.registry import DESIGNS
 from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine

@@ -20,6 +20,9 @@ from baseeval.plan import Plan
 from baseeval.results import CONTRASTS, Flow
 from baseeval.sources.table import read_table
 
+#: The waves' names go into the report; more than these, and the column is another one.
+_MOST_WAVES = 50
+
 #: A level that fewer pupils of an arm hold is not named: the threshold of every profile.
 _FEW = 10
 
@@ -102,6 +105,14 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
     waves = waves_of(rows, engine)
     if not waves:
         raise DataError(Problem(source.label, "the file holds no pupils", "Export it again."))
+    if len(waves) > _MOST_WAVES:
+        raise DataError(
+            Problem(
+                f"{source.label}, column `{plan.data.wave}`",
+                f"the column has {len(waves)} waves, more than the {_MOST_WAVES} that are allowed",
+                "Name as `wave` the column that says on which occasion a pupil was measured.",
+            )
+        )
     rows = engine.keep(with_steps(rows, waves))
     names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
     values = covariate_table(rows, plan, waves, engine, source.label)

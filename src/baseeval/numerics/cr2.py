@@ -97,7 +97,8 @@ class RobustVariance:
         inner = c @ (u.T @ u)
         trace = float(d.sum() + low_rank.sum())
         trace_of_square = float(d @ d + 2 * d @ low_rank + np.sum(inner * inner.T))
-        if not trace > _ZERO * float(d.sum()) or trace_of_square <= 0:
+        model = float(contrast @ bread @ spread @ bread @ contrast)
+        if not trace > _ZERO * model or trace_of_square <= 0:
             return float("nan")
         return trace**2 / trace_of_square
 

@@ -91,7 +91,7 @@ def balance_entropy(x: Floats, targets: Floats, base: Floats | None = None) -> E
 def _dual(basis: Floats, multipliers: Floats, start: Floats) -> tuple[float, Floats]:
     """Return the dual objective and the weights, which sum to one."""
     exponent = basis @ multipliers
-    top = exponent.max(initial=0.0)
+    top = exponent.max()
     raw = start * np.exp(exponent - top)
     total = raw.sum()
     return float(np.log(total) + top), raw / total

@@ -154,7 +154,10 @@ def _csv(path: Path, engine: Engine, named: Sequence[str]) -> nw.LazyFrame[Any]:
     with io.TextIOWrapper(_open(plain), encoding="utf-8-sig", newline="") as text:
         line = text.readline()
     delimiter = max(",;\t", key=line.count)
-    columns = [name.strip() for name in next(csv.reader([line], delimiter=delimiter), [])]
+    columns = [
+        name.strip()
+        for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
+    ]
     _check_header(path, columns, named)
     frame, faulty = engine.csv(plain, columns, delimiter)
     if faulty:
@@ -188,7 +191,11 @@ def _check_header(path: Path, columns: list[str], named: Sequence[str]) -> None:
     blank = sum(not column for column in columns)
     if blank:
         problems.append(
-            Problem(path.name, f"{blank} columns have no heading", "Give every column a heading.")
+            Problem(
+                path.name,
+                "1 column has no heading" if blank == 1 else f"{blank} columns have no heading",
+                "Give every column a heading.",
+            )
         )
     twice = [column for column, count in Counter(columns).items() if count > 1 and column]
     problems += [

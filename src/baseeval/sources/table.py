@@ -142,6 +142,8 @@ def _alike(frames: list[nw.LazyFrame[Any]]) -> list[nw.LazyFrame[Any]]:
     differ = [
         name for name in schemas[0].names() if len({str(schema[name]) for schema in schemas}) > 1
     ]
+    if not differ:
+        return frames
     return [
         frame.with_columns(*(as_text(name, schema[name]) for name in differ))
         for frame, schema in zip(frames, schemas, strict=True)

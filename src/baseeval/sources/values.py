@@ -247,8 +247,8 @@ def _not_numbers(file: str, name: str, text: int, has_labels: bool) -> Problem:
 def _mixed(file: str, name: str, number: int, text: int) -> Problem:
     return Problem(
         f"{file}, column `{name}`",
-        f"{number} rows hold numbers and {text} hold other text, so it is neither a number nor a "
-        "category",
+        f"{_rows(number)} a number and {_rows(text)} other text, so the column is neither a "
+        "number nor a category",
         'Mend the values, or say which it is: { column = "'
         + name
         + '", kind = "category" } in [covariates].',

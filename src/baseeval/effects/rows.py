@@ -1,0 +1,128 @@
+"""Rows of the results table: empty ones that name a question, and answered ones."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+
+from baseeval.cohort.building import Cohort
+from baseeval.effects.occasions import Occasion, smallest_in_sd
+from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
+from baseeval.measures.scoring import KINDS
+from baseeval.results import CONTRASTS, Effect
+
+#: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).
+LOW_DF = 4.0
+
+
+def empty_row(
+    cohort: Cohort,
+    time: Occasion,
+    contrast: str,
+    method: str,
+    spec: ModelSpec,
+    headline: bool,
+    flags: tuple[str, ...] = (),
+) -> Effect:
+    """Return a row that names its question and holds no answer.
+
+    Parameters
+    ----------
+    cohort : Cohort
+    time : Occasion
+    contrast, method : str
+    spec : ModelSpec
+    headline : bool
+    flags : tuple of str
+
+    Returns
+    -------
+    Effect
+    """
+    plan = cohort.plan
+    first, second = CONTRASTS[contrast]
+    estimand = plan.design.estimand
+    return Effect(
+        study=plan.study.name,
+        plan_hash=plan.hash,
+        outcome=time.outcome.name,
+        form=time.form,
+        wave=time.wave,
+        contrast=contrast,
+        estimand=estimand,
+        target={"ATT": first, "ATC": second}.get(estimand, "union"),
+        design=method,
+        model=spec.name,
+        unit=time.outcome.unit or KINDS[time.outcome.kind].unit,
+        smallest_effect=smallest_in_sd(time),
+        inference=spec.inference,
+        generalises_to=spec.generalises_to,
+        flags=flags,
+        role="primary" if headline else "secondary",
+        headline=headline,
+        family=time.outcome.name if headline else "",
+    )
+
+
+def with_numbers(
+    row: Effect, time: Occasion, fit: ModelFit, sample: EffectSample, flags: list[str]
+) -> Effect:
+    """Write a fitted model into its row.
+
+    Parameters
+    ----------
+    row : Effect
+    time : Occasion
+    fit : ModelFit
+    sample : EffectSample
+    flags : list of str
+        Those that the row carries already.
+
+    Returns
+    -------
+    Effect
+        An arm in one school has an estimate and no interval.
+    """
+    interval, sd = fit.interval, time.sd
+    row = replace(row, parameters=fit.parameters)
+    scaled = sd if sd > 0 else float("nan")
+    flags = [*flags, *fit.flags]
+    if "one_school" in flags:
+        return replace(
+            row, estimate=fit.estimate, effect_size=fit.estimate / scaled, flags=tuple(flags)
+        )
+    if interval.df < LOW_DF:
+        flags.append("low_df")
+    p_value = interval.p_value
+    floor = _smallest_p(sample)
+    if p_value < floor:
+        p_value = floor
+        flags.append("conservative")
+    return replace(
+        row,
+        estimate=fit.estimate,
+        std_error=interval.std_error,
+        df=interval.df,
+        ci_low=interval.low,
+        ci_high=interval.high,
+        ci90_low=interval.low90,
+        ci90_high=interval.high90,
+        p_value=p_value,
+        effect_size=fit.estimate / scaled,
+        effect_size_low=interval.low / scaled,
+        effect_size_high=interval.high / scaled,
+        flags=tuple(flags),
+    )
+
+
+def _smallest_p(sample: EffectSample) -> float:
+    """Return the smallest p-value that relabelling the schools could give.
+
+    Where no school holds both arms, placement varies between schools: among
+    the ways in which so many schools could have hosted, the one seen has at
+    least this probability. With five against two it is 1/21.
+    """
+    if sample.shared_schools:
+        return 0.0
+    schools = int(sample.school.max()) + 1
+    return 1 / math.comb(schools, len(set(sample.school[sample.first])))
