@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -99,16 +100,25 @@ def main() -> NoReturn:
     # Many small matrices: one thread is faster than two, and repeatable.
     for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"):
         os.environ.setdefault(name, "1")
+    interrupts: list[int] = []
+
+    def interrupt(number: int, _: object) -> None:
+        interrupts.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGINT, interrupt)
     try:
         app()
     except BaseevalError as error:
         for problem in error.problems:
             _complain(str(problem))
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        _complain("Interrupted; nothing half-written is left.")
-        sys.exit(130)
-    except Exception as error:  # noqa: BLE001  # its message may quote data, so it is not shown
+    except (Exception, KeyboardInterrupt) as error:  # noqa: BLE001
+        # A library may answer an interrupt with an error of its own.
+        if interrupts:
+            _complain("Interrupted; nothing half-written is left.")
+            sys.exit(130)
+        # The message of a fault of ours may quote data, so it is not shown.
         place = error.__traceback__
         while place is not None and place.tb_next is not None:
             place = place.tb_next

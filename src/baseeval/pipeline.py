@@ -104,10 +104,8 @@ def estimate_all(
 def _design(
     cohort: Cohort, designs: Designs, contrast: str, method: str, spec: ModelSpec
 ) -> Weights | EstimationError:
-    if (contrast, method) in designs.failed:
-        return designs.failed[contrast, method]
     if method != "none":
-        return designs.made[contrast, method]
+        return designs.failed.get((contrast, method)) or designs.made[contrast, method]
     try:
         return plain(cohort, contrast, spec)
     except EstimationError as error:

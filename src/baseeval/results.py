@@ -109,12 +109,17 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "low_df": "Fewer than four effective degrees of freedom: the interval is a rough guide",
         "one_school": "An arm lies in one school only: pupils and school cannot be told apart",
         "poor_overlap": "Many pupils of the target have nobody like them in the other arm",
+        "nothing_adjusted": "Pupils are compared as they are: nothing is adjusted for",
         "imbalance": "The groups still differ on a covariate by more than the stated limit",
         "high_missing": "Many pupils are missing from this row, or many more in one arm",
         "separation": "The covariates tell the arms apart completely, so weights do not exist",
         "design_failed": "The design could not be made for this contrast",
         "model_failed": "The model could not be fitted to this contrast",
         "singular_fit": "A variance between schools was estimated at zero",
+        "school_average": (
+            "Averaged over schools, as here, the effect lies more than a standard error from its "
+            "average over pupils: it differs with the size of the base"
+        ),
         "conservative": "The p-value was raised to the smallest that this many schools allow",
         "detectable_but_small": "Different from zero, yet smaller than the study calls meaningful",
         "no_pre_placement_baseline": "Nothing measured before placement is adjusted for",

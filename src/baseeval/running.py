@@ -10,6 +10,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -162,7 +163,7 @@ def about(cohort: Cohort, designs: Designs) -> About:
         waves=cohort.waves,
         baseline_wave=plan.data.baseline_wave or "",
         has_peers=plan.peers is not None,
-        notes=(*cohort.notes, *failures),
+        notes=(*cohort.notes, *_left_out(plan, designs), *failures),
         inputs=cohort.files,
         versions=_versions(),
     )
@@ -185,6 +186,21 @@ def _not_made(plan: Plan, cohort: Cohort) -> dict[str, str]:
     return reasons
 
 
+def _left_out(plan: Plan, designs: Designs) -> list[str]:
+    """Say which covariates a contrast could not carry for want of schools."""
+    asked = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
+    notes = []
+    for (contrast, _), weights in designs.made.items():
+        held = {name for name, _ in weights.names}
+        lost = [name for name in asked if name not in held]
+        if lost:
+            notes.append(
+                f"For {contrast}: {', '.join(lost)} is the same for all pupils of a school, and "
+                "too few schools are compared to allow for it."
+            )
+    return list(dict.fromkeys(notes))
+
+
 def _versions() -> dict[str, str]:
     found = {"python": platform.python_version()}
     return found | {name: version(name) for name in _VERSIONED}
@@ -199,7 +215,7 @@ def _write_manifest(cohort: Cohort, folder: Path) -> None:
         "study": plan.study.name,
         "plan_hash": plan.hash,
         "seed": plan.study.seed,
-        "plan": plan.model_dump(mode="json", by_alias=True),
+        "plan": _shown(plan),
         "inputs": [{"name": name, "sha256": digest} for name, digest in cohort.files],
         "outputs": [
             {"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
@@ -211,6 +227,15 @@ def _write_manifest(cohort: Cohort, folder: Path) -> None:
     (folder / MANIFEST).write_text(f"{text}\n", encoding="utf-8", newline="\n")
 
 
+def _shown(plan: Plan) -> dict[str, Any]:
+    """Return the plan with its defaults, less the folders of this machine."""
+    keys = plan.model_dump(mode="json", by_alias=True)
+    table = Path(plan.data.table or "")
+    if table.is_absolute():
+        keys["data"]["table"] = table.name
+    return keys
+
+
 def _last_screen(folder: Path, profile: str) -> None:
     findings = screen(folder, profile)
     if findings:
@@ -218,7 +243,10 @@ def _last_screen(folder: Path, profile: str) -> None:
 
 
 def _write_private(designs: Designs, folder: Path) -> None:
-    """Keep the pupil-level weights and pairs where only the owner sees them."""
+    """Keep the pupil-level weights and pairs of this run where only the owner sees them."""
+    for pattern in ("weights_*.parquet", "pairs_*.parquet"):
+        for old in folder.glob(pattern):
+            old.unlink()
     for (contrast, method), weights in designs.made.items():
         table = pd.DataFrame(
             {

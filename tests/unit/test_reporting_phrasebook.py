@@ -105,7 +105,9 @@ def test_sentences_in_full() -> None:
 
 
 def test_a_plain_difference_does_not_call_pupils_similar() -> None:
-    assert "similar" not in sentence(row(design="none", model="unadjusted"), outcome())
+    plain = row(design="none", model="unadjusted", flags=("nothing_adjusted",))
+    assert "similar" not in sentence(plain, outcome())
+    assert "similar" not in sentence(row(flags=("imbalance",)), outcome())
     assert "similar" in sentence(row(design="none", model="multilevel"), outcome())
 
 

@@ -91,5 +91,6 @@ def _allowed(frame: pd.DataFrame, treated: np.ndarray[tuple[int], np.dtype[np.bo
 
 def _is_school_level(frame: pd.DataFrame, name: str) -> bool:
     """Return whether a covariate is the same for all pupils of every school."""
-    by_school = frame.groupby("school", sort=False)[name].nunique()
-    return bool((by_school <= 1).all()) and frame[name].nunique() > 1
+    by_school = frame.groupby("school", sort=False)[name].agg(["nunique", "size"])
+    several = by_school.loc[by_school["size"] > 1, "nunique"]
+    return len(several) > 0 and bool((several <= 1).all()) and frame[name].nunique() > 1

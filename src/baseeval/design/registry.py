@@ -11,7 +11,7 @@ from baseeval.design.spec import DesignSpec
 NONE = DesignSpec(
     name="none",
     summary="Takes pupils as they are: no weighting and no matching",
-    estimands=("ATT", "ATC", "ATE", "ATO"),
+    estimands=("ATT", "ATC", "ATE"),
     needs_covariates=False,
     source="",
 )

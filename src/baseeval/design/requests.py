@@ -80,9 +80,12 @@ def check_method(
     check_choice("method", method, allowed)
     check_choice("estimand", estimand, DESIGNS[method].estimands)
     if DESIGNS[method].needs_covariates and not sample.names:
-        raise UsageError(
-            Problem(f"method `{method}`", "there is no covariate to adjust for", "Name some.")
+        problem = Problem(
+            f"design `{method}`, {sample.contrast or 'the data'}",
+            "there is no covariate to adjust for",
+            "Name some; between schools, too few schools leave no room for school-level ones.",
         )
+        raise EstimationError(problem) if sample.contrast else UsageError(problem)
     if not (sample.treated.any() and (~sample.treated).any()):
         raise EstimationError(
             Problem(

@@ -114,7 +114,7 @@ def estimate_one(
     used = known & (design.weights > 0)
     blank = empty_row(cohort, time, design.contrast, design.method, spec, headline)
     first = design.treated[used]
-    flags = flags_of_rows(cohort, design, known, used)
+    flags = flags_of_rows(cohort, design, time.form, known, used)
     row = replace(
         blank,
         n_first=int(first.sum()),
@@ -153,6 +153,11 @@ def _sample(design: Weights, values: Floats, used: NDArray[np.bool_]) -> EffectS
     if not (first.any() and (~first).any()):
         raise EstimationError(
             Problem("the outcome", "an arm has no pupil with it", "Nothing can be compared.")
+        )
+    spread, largest = np.ptp(values[used]), np.abs(values[used]).max()
+    if not spread > 1e-10 * largest:
+        raise EstimationError(
+            Problem("the outcome", "every pupil has the same value", "Nothing can be compared.")
         )
     weights = design.weights[used].copy()
     for arm in (first, ~first):

@@ -18,7 +18,11 @@ MISSING_LIMIT, MISSING_DIFFERENCE = 0.20, 0.10
 
 
 def flags_of_rows(
-    cohort: Cohort, design: Weights, known: NDArray[np.bool_], used: NDArray[np.bool_]
+    cohort: Cohort,
+    design: Weights,
+    form: str,
+    known: NDArray[np.bool_],
+    used: NDArray[np.bool_],
 ) -> list[str]:
     """Return the flags that a row carries whatever its model.
 
@@ -26,6 +30,8 @@ def flags_of_rows(
     ----------
     cohort : Cohort
     design : Weights
+    form : str
+        A change has its baseline within it.
     known : ndarray of bool, shape (n,)
         Rows of the design that have the outcome.
     used : ndarray of bool, shape (n,)
@@ -39,7 +45,9 @@ def flags_of_rows(
     flags = list(design.flags)
     if _missing_much(cohort, design, known):
         flags.append("high_missing")
-    if cohort.plan.data.baseline_wave is None and not _has_earlier_covariate(cohort):
+    if not design.names:
+        flags.append("nothing_adjusted")
+    if form != "change" and not (design.names and _has_earlier_measure(cohort)):
         flags.append("no_pre_placement_baseline")
     schools = [len(set(design.school[used & arm])) for arm in (design.treated, ~design.treated)]
     if min(schools) < FEW_SCHOOLS:
@@ -61,9 +69,11 @@ def _missing_much(cohort: Cohort, design: Weights, known: NDArray[np.bool_]) -> 
     return max(shares) > MISSING_LIMIT or abs(shares[0] - shares[1]) > MISSING_DIFFERENCE
 
 
-def _has_earlier_covariate(cohort: Cohort) -> bool:
+def _has_earlier_measure(cohort: Cohort) -> bool:
+    """Return whether the plan says of anything adjusted for that it came before placement."""
     section = cohort.plan.covariates
-    return any(c.date or c.wave for c in (*section.adjust, *section.exact))
+    dated = any(c.date or c.wave for c in (*section.adjust, *section.exact))
+    return dated or cohort.plan.data.baseline_wave is not None
 
 
 def _imbalanced(design: Weights, used: NDArray[np.bool_]) -> bool:

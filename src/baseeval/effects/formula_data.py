@@ -105,6 +105,14 @@ def read_formula(
         raise UsageError(
             Problem(f"formula `{formula}`", f"formulaic cannot read it ({error})", "Mend it.")
         ) from None
+    if parts.lhs.shape[1] != 1 or "[" in parts.lhs.columns[0]:
+        raise DataError(
+            Problem(
+                f"formula `{formula}`",
+                "the outcome is text, which has no mean",
+                "Use a column of numbers.",
+            )
+        )
     codes, levels = pd.factorize(rows[group], sort=True)
     return FormulaData(
         parts.rhs.to_numpy(dtype=float),

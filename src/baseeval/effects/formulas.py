@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from baseeval.design.requests import check_choice
 from baseeval.effects.formula_data import lay_out, read_formula, split_formula
+from baseeval.effects.spec import identified
 from baseeval.effects.term_tables import fixed_table, robust_table, variance_table
-from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.errors import DataError, EstimationError, Problem, UsageError
 from baseeval.numerics.cr2 import mixed_parts, weighted_parts
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 from baseeval.numerics.mixed import fit_mixed_model
@@ -142,7 +143,7 @@ def fit_linear(
     check_choice("inference", inference, ("cr2_satterthwaite",))
     design = read_formula(formula, data, weights, cluster)
     kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    x = design.x[:, kept]
+    x = identified(design.x[:, kept])
     fit = fit_least_squares(x, design.y, design.weights)
     parts = weighted_parts(x, fit.residuals, design.weights, design.group, fit.bread)
     fixed, vcov = robust_table(design.terms, kept, fit.beta, parts)
@@ -205,9 +206,18 @@ def fit_mixed(
     fixed_part, random_terms, group = split_formula(formula)
     design = read_formula(fixed_part, data, weights, group, [term for term, _ in random_terms])
     template, names = lay_out(design, random_terms)
+    if not 1 < len(design.levels) < len(design.y):
+        raise DataError(
+            Problem(
+                f"data, column `{group}`",
+                f"{len(design.levels)} groups for {len(design.y)} rows cannot tell a group's "
+                "effect from a row's own",
+                "A grouping factor needs two groups or more, and some of them several rows.",
+            )
+        )
     z = np.column_stack(design.random)
     kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    x = design.x[:, kept]
+    x = identified(design.x[:, kept])
     prior = None if np.all(design.weights == 1) else design.weights
     fit = fit_mixed_model(x, z, design.y, design.group, template, prior, reml)
     if not fit.converged:

@@ -5,10 +5,10 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
+from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec, identified
 from baseeval.errors import EstimationError, Problem
 from baseeval.numerics.cr2 import cr2, mixed_parts, t_interval
-from baseeval.numerics.least_squares import independent_columns
+from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 from baseeval.numerics.mixed import diagonal_template, fit_mixed_model
 
 Floats = NDArray[np.float64]
@@ -28,7 +28,9 @@ def fit_multilevel(sample: EffectSample) -> ModelFit:
         The fixed coefficient of the first arm. Where schools hold both arms a
         second random effect lets the difference between the arms vary from
         school to school: without it the interval would be too narrow whenever
-        bases differ.
+        bases differ. The estimate then averages over schools. Where the
+        average over pupils is more than a standard error away, effects differ
+        with the size of the base and the row is flagged `school_average`.
 
     Raises
     ------
@@ -37,7 +39,7 @@ def fit_multilevel(sample: EffectSample) -> ModelFit:
     """
     arm = sample.first.astype(float)
     x = np.column_stack([np.ones_like(arm), arm, sample.covariates])
-    x = x[:, independent_columns(x)]
+    x = identified(x[:, independent_columns(x)])
     ones = np.ones((len(arm), 1))
     both = np.column_stack([ones, arm, 1 - arm])
     z, owner = (both, [0, 1, 1]) if sample.shared_schools >= 2 else (ones, [0])
@@ -72,8 +74,11 @@ def fit_multilevel(sample: EffectSample) -> ModelFit:
         float(np.sqrt(robust.vcov[1, 1])),
         robust.df(np.eye(x.shape[1])[1]),
     )
-    flags = ("singular_fit",) if fit.singular else ()
-    return ModelFit(float(fit.beta[1]), interval, x.shape[1], flags)
+    flags = ["singular_fit"] if fit.singular else []
+    over_pupils = fit_least_squares(x, sample.outcome, sample.weights).beta[1]
+    if abs(over_pupils - fit.beta[1]) > interval.std_error:
+        flags.append("school_average")
+    return ModelFit(float(fit.beta[1]), interval, x.shape[1], tuple(flags))
 
 
 MULTILEVEL = ModelSpec(

@@ -47,15 +47,18 @@ def occasions(cohort: Cohort) -> list[Occasion]:
     Returns
     -------
     list of Occasion
-        The baseline wave is no outcome: placement cannot have changed it.
+        The baseline wave and those before it are no outcomes: placement cannot
+        have changed them.
     """
     baseline = cohort.plan.data.baseline_wave
+    start = 0 if baseline is None else cohort.waves.index(baseline) + 1
+    later = cohort.waves[start:]
     found = []
     for outcome in cohort.plan.outcomes:
         mine = cohort.outcomes.filter(nw.col("outcome") == outcome.name)
         table = cohort.engine.collect(mine, ["form", "wave", "school", "pupil"]).to_pandas()
         for form in outcome.forms:
-            for wave in (wave for wave in cohort.waves if wave != baseline):
+            for wave in later:
                 at = table[(table["form"] == form) & (table["wave"] == wave)]
                 level = table[(table["form"] == "level") & (table["wave"] == wave)]
                 if len(at):
@@ -75,7 +78,7 @@ def pooled_sd(level: pd.DataFrame) -> float:
     Returns
     -------
     float
-        NaN where no arm has two pupils.
+        NaN where the values do not vary, or no arm has two pupils.
 
     Examples
     --------
@@ -85,7 +88,10 @@ def pooled_sd(level: pd.DataFrame) -> float:
     groups = [group.to_numpy() for _, group in level.groupby("arm", sort=True)["value"]]
     free = sum(len(values) - 1 for values in groups)
     squares = sum(float(np.sum((values - values.mean()) ** 2)) for values in groups)
-    return math.sqrt(squares / free) if free > 0 else float("nan")
+    sd = math.sqrt(squares / free) if free > 0 else 0.0
+    largest = float(level["value"].abs().max()) if len(level) else 0.0
+    # What rounding leaves of a constant is no spread.
+    return sd if sd > 1e-10 * largest else float("nan")
 
 
 def covered(times: Sequence[Occasion], contrast: str) -> Iterator[Occasion]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
+from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec, identified
 from baseeval.numerics.cr2 import cr2, t_interval, weighted_parts
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 
@@ -27,7 +27,7 @@ def fit_regression(sample: EffectSample) -> ModelFit:
     """
     arm = sample.first.astype(float)
     x = np.column_stack([np.ones_like(arm), arm, sample.covariates])
-    x = x[:, independent_columns(x)]
+    x = identified(x[:, independent_columns(x)])
     fit = fit_least_squares(x, sample.outcome, sample.weights)
     robust = cr2(weighted_parts(x, fit.residuals, sample.weights, sample.school, fit.bread))
     contrast = np.eye(x.shape[1])[1]

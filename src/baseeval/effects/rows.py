@@ -91,10 +91,10 @@ def with_numbers(
         return replace(
             row, estimate=fit.estimate, effect_size=fit.estimate / scaled, flags=tuple(flags)
         )
-    if interval.df < LOW_DF:
+    if not interval.df >= LOW_DF:
         flags.append("low_df")
     p_value = interval.p_value
-    floor = _smallest_p(sample)
+    floor = _smallest_p(sample, row.contrast)
     if p_value < floor:
         p_value = floor
         flags.append("conservative")
@@ -115,14 +115,19 @@ def with_numbers(
     )
 
 
-def _smallest_p(sample: EffectSample) -> float:
+def _smallest_p(sample: EffectSample, contrast: str) -> float:
     """Return the smallest p-value that relabelling the schools could give.
 
-    Where no school holds both arms, placement varies between schools: among
-    the ways in which so many schools could have hosted, the one seen has at
-    least this probability. With five against two it is 1/21.
+    Placement varies between schools in the contrasts with `non_host`: among
+    the ways in which so many schools could have hosted, the one seen has this
+    probability, twice over where hosts and others are equally many and the
+    mirror image is as extreme. With five against two it is 1/21. Schools that
+    hold both arms tell nothing of hosting and are not counted.
     """
-    if sample.shared_schools:
+    if contrast == "base_vs_host":
         return 0.0
-    schools = int(sample.school.max()) + 1
-    return 1 / math.comb(schools, len(set(sample.school[sample.first])))
+    first, second = set(sample.school[sample.first]), set(sample.school[~sample.first])
+    hosts, others = len(first - second), len(second - first)
+    if not (hosts and others):
+        return 0.0
+    return (1 + (hosts == others)) / math.comb(hosts + others, hosts)

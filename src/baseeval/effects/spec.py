@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.errors import EstimationError, Problem
 from baseeval.numerics.cr2 import Interval
 
 Floats = NDArray[np.float64]
@@ -94,3 +95,32 @@ class ModelSpec:
     generalises_to: str
     fit: Callable[[EffectSample], ModelFit]
     source: str
+
+
+def identified(x: Floats) -> Floats:
+    """Return the columns of a model, or refuse them where rows are too few to fit them.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+        Intercept, arm, then covariates; full column rank.
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+
+    Raises
+    ------
+    EstimationError
+        There are no more rows than coefficients.
+    """
+    if x.shape[0] <= x.shape[1]:
+        raise EstimationError(
+            Problem(
+                "the model",
+                f"{x.shape[1]} coefficients are asked of {x.shape[0]} pupils",
+                "Adjust for fewer covariates.",
+            ),
+            flag="model_failed",
+        )
+    return x

@@ -65,7 +65,8 @@ def standardiser(column: Floats, first: NDArray[np.bool_], estimand: str) -> flo
     first : ndarray of bool, shape (n,)
     estimand : str
         ATT takes the first group's, ATC the second's, others the root of the
-        mean of both variances (MatchIt's and cobalt's rule).
+        mean of both variances (MatchIt's and cobalt's rule). Where the group
+        named does not vary, both count.
 
     Returns
     -------
@@ -73,11 +74,8 @@ def standardiser(column: Floats, first: NDArray[np.bool_], estimand: str) -> flo
         A column of zeros and ones has sqrt(p (1 - p)), as in MatchIt.
     """
     variances = [_variance(column[group], np.ones(group.sum())) for group in (first, ~first)]
-    if estimand == "ATT":
-        return float(np.sqrt(variances[0]))
-    if estimand == "ATC":
-        return float(np.sqrt(variances[1]))
-    return float(np.sqrt(np.mean(variances)))
+    named = {"ATT": variances[0], "ATC": variances[1]}.get(estimand, 0.0)
+    return float(np.sqrt(named if named > 0 else np.mean(variances)))
 
 
 def compare(column: Floats, first: NDArray[np.bool_], weights: Floats, sd: float) -> Alike:
@@ -124,7 +122,7 @@ def _variance(column: Floats, weights: Floats) -> float:
     share = weights / total
     mean = float(share @ column)
     if is_binary(column):
-        return mean * (1 - mean)
+        return max(mean * (1 - mean), 0.0)
     shrink = 1 - float(share @ share)
     return float(share @ (column - mean) ** 2) / shrink if shrink > 0 else 0.0
 

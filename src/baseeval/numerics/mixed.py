@@ -9,6 +9,7 @@ its gradient is derived in `docs/methods/mixed.md`.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -365,26 +366,46 @@ def _minimise(data: CrossProducts, template: Template, reml: bool) -> tuple[Floa
     """Find theta, and leave the boundary wherever the deviance falls inwards.
 
     A zero on the diagonal of L is a stationary point whether or not it is a
-    minimum, so the gradient with respect to theta cannot tell. The derivative
-    with respect to the variance itself can.
+    minimum, so a descent that ends there is tried again from inside.
+    """
+    theta, deviance, converged = _descend(data, template, reml, template.diagonal.astype(float))
+    for trial in _retries(data, template, reml, theta):
+        found, value, good = _descend(data, template, reml, trial)
+        if value < deviance:
+            theta, deviance, converged = found, value, good
+    nothing = np.zeros_like(theta)
+    if profile(data, template, nothing, reml).deviance < deviance:
+        return nothing, True
+    return theta, converged
+
+
+def _retries(
+    data: CrossProducts, template: Template, reml: bool, theta: Floats
+) -> Iterator[Floats]:
+    """Yield points inside from which a theta on the boundary should be tried again.
+
+    Independent effects: where the derivative with respect to a variance that
+    ended at zero points inwards, which the gradient of theta cannot show.
+    Correlated ones can also end where a correlation has the wrong sign, so any
+    zero has them tried with either.
     """
     on_diagonal = template.diagonal
-    theta, deviance, converged = _descend(data, template, reml, on_diagonal.astype(float))
-    for parameter in np.flatnonzero(on_diagonal):
-        if theta[parameter] > SINGULAR:
-            continue
-        entries = template.rows[
-            (template.parameter == parameter) & (template.rows == template.columns)
-        ]
-        at = profile(data, template, theta, reml)
-        inwards = (at.shape - at.spread / at.sigma2)[entries, entries].sum()
-        for start in _INSIDE if inwards < 0 else ():
-            trial = theta.copy()
-            trial[parameter] = start
-            found, value, good = _descend(data, template, reml, trial)
-            if value < deviance:
-                theta, deviance, converged = found, value, good
-    return theta, converged
+    at_zero = np.flatnonzero(on_diagonal & (theta <= SINGULAR))
+    if not len(at_zero):
+        return
+    if not on_diagonal.all():
+        for start in _INSIDE:
+            for lean in (-0.5, 0.5):
+                yield np.where(on_diagonal, start, lean * start)
+        return
+    at = profile(data, template, theta, reml)
+    slope = np.diagonal(at.shape - at.spread / at.sigma2)
+    for parameter in at_zero:
+        if slope[template.rows[template.parameter == parameter]].sum() < 0:
+            for start in _INSIDE:
+                trial = theta.copy()
+                trial[parameter] = start
+                yield trial
 
 
 def _descend(

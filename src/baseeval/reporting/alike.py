@@ -117,10 +117,10 @@ def _told(rows: list[Row]) -> str:
         if after <= ALIKE
         else ("so the groups still differ, and the answers may owe something to that")
     )
-    return (
-        f"The largest difference in what was recorded was {plain(before)} standard deviations; "
-        f"after the groups were made comparable it is {plain(after)}, {close}."
-    )
+    largest = f"The largest difference in what was recorded was {plain(before)} standard deviations"
+    if text(rows[0], "design") == "none":
+        return f"{largest}, {close}. Only the model allows for it."
+    return f"{largest}; after the groups were made comparable it is {plain(after)}, {close}."
 
 
 def _numbers(rows: list[Row], title: str) -> Sheet:

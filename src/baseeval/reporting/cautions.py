@@ -39,11 +39,17 @@ CAUTIONS = {
     ),
     "no_pre_placement_baseline": (
         "no starting point",
-        "No measure of the outcome from before placement could be allowed for.",
+        "Nothing known to be from before placement could be allowed for.",
     ),
     "school_confounding_unadjustable": (
         "schools may differ",
         "Schools that open a base may differ from others, and that cannot be allowed for here.",
+    ),
+    "nothing_adjusted": ("as they are", "Nothing was allowed for: these are pupils as they are."),
+    "school_average": (
+        "differs by size of base",
+        "This averages over schools. Over pupils the difference is not the same, because it varies "
+        "with the size of the base.",
     ),
     "suppressed": ("withheld", "Some numbers are withheld so that nobody can be recognised."),
 }

@@ -79,7 +79,7 @@ def _finding(row: Row, outcome: OutcomeAbout, tag: Tag) -> str:
     """Say what was found, and how far the data leave it open."""
     contrast = text(row, "contrast")
     first, second = SIDES[contrast]
-    if text(row, "design") not in ("", "none") or text(row, "model") != "unadjusted":
+    if not {"nothing_adjusted", "imbalance"} & set(codes(row)):
         second = f"similar {second}"
     subject, unit = _subject(row, outcome), text(row, "unit")
     estimate, low, high = (real(row, name) for name in ("estimate", "ci_low", "ci_high"))
@@ -112,6 +112,8 @@ def _cannot_tell(told: str, row: Row) -> str:
         return f"{told} No trustworthy range could be worked out."
     if low <= 0 <= high:
         return f"{told} That is not the same as no difference."
+    if "conservative" in codes(row):
+        return f"{told} So few schools could not show a difference more surely than this."
     if real(row, "p_adjusted") >= SURE:
         return f"{told} Among this many questions, one such difference could arise by chance."
     return f"{told} The comparison did not pass the checks that a firm answer needs."
