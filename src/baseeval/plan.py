@@ -83,6 +83,7 @@ class DataSection(_Section):
     pupil: Column = "pupil_id"
     school: Column = "school_id"
     wave: Column | None = None
+    waves: list[Label] = []
     baseline_wave: Label | None = None
     sheet: str | None = None
 
@@ -93,8 +94,13 @@ class DataSection(_Section):
             faults.append("names no data: give `table`, a file beside this one")
         if self.table is not None and "://" in self.table:
             faults.append("`table` is a web address; data are read from files only")
-        if self.baseline_wave is not None and self.wave is None:
-            faults.append("`baseline_wave` needs `wave`, the column that tells the waves apart")
+        if (self.baseline_wave is not None or self.waves) and self.wave is None:
+            key = "`baseline_wave`" if self.baseline_wave is not None else "`waves`"
+            faults.append(f"{key} needs `wave`, the column that tells the waves apart")
+        if self.waves and self.baseline_wave not in (None, *self.waves):
+            faults.append("`baseline_wave` is not among `waves`")
+        if len(set(self.waves)) < len(self.waves):
+            faults.append("`waves` names a wave twice")
         _raise_all(faults)
         return self
 
@@ -227,7 +233,8 @@ class CovariatesSection(_Section):
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
             faults.append(f"{_quoted(twice)} stands more than once in `adjust` and `exact`")
-        taken = sorted(set(columns) & {"pupil", "school", "arm"})
+        # The engine does not tell capitals from small letters.
+        taken = sorted(name for name in columns if name.lower() in ("pupil", "school", "arm"))
         if taken:
             faults.append(f"{_quoted(taken)} is a name that baseeval needs; rename the column")
         dates = {c.column: c.date for c in (*self.adjust, *self.exact) if c.date is not None}

@@ -174,7 +174,9 @@ def test_missing_counts_add_up(tmp_path):
         2,A,b,1,SUPP,
         2,A,b,2,,
         3,A,b,1,5,SUPP
+        4,B,n,1,,3
         4,B,n,2,5,3
+        5,B,n,1,,3
         5,B,n,2,x,3
     """
 
@@ -264,13 +266,53 @@ def test_year_and_sex_may_be_covariates_as_well(tmp_path):
     assert seen.covariates[0]["year"] == 7.0
 
 
-@pytest.mark.parametrize("peer", ["", "\n3,A,,,no,1"])
-def test_a_gap_without_a_peer_to_compare_with_is_no_row(tmp_path, peer):
-    text = f"id,sch,arm,y,aut,of\n1,A,b,1,yes,\n2,B,n,4,yes,{peer}"
+def test_a_pupil_without_a_peer_has_no_gap(tmp_path):
+    text = "id,sch,arm,y,aut,of\n1,A,b,1,yes,\n2,B,n,4,yes,\n3,A,,2,no,1\n4,A,,,no,2\n5,A,,9,no,"
 
     seen = build(tmp_path, text, peers=MATCHED, forms='forms = ["gap"]')
 
-    assert {form for form, _, _ in seen.outcomes} == {"level"}
+    assert {key: value for key, value in seen.outcomes.items() if key[0] == "gap"} == {
+        ("gap", "", "1"): -1.0
+    }
+
+
+@pytest.mark.parametrize(
+    ("peer", "words"),
+    [
+        ("", "column `aut`: no row holds a value that `is_peer` names"),
+        ("\n3,A,,,no,1", "`y`: no pupil of an arm has the gap of `y` after placement"),
+    ],
+)
+def test_a_gap_that_nobody_has_is_refused(tmp_path, peer, words):
+    text = f"id,sch,arm,y,aut,of\n1,A,b,1,yes,\n2,B,n,4,yes,{peer}"
+
+    (found,) = fault(tmp_path, text, peers=MATCHED, forms='forms = ["gap"]')
+
+    assert found.startswith(f"p.csv, {words}")
+
+
+def test_an_outcome_that_nobody_has_after_placement_is_refused(tmp_path):
+    (found,) = fault(tmp_path, "id,sch,arm,wave,y\n1,A,b,1,5\n1,A,b,2,", data=WAVES)
+
+    assert found.startswith("p.csv, `y`: no pupil of an arm has the level of `y` after placement.")
+
+
+def test_who_is_a_peer_is_read_without_regard_to_case(tmp_path):
+    text = "id,sch,arm,y,aut,of\n1,A,b,1,Yes,\n2,A,b,4,No,1\n3,A,b,6,NO,1"
+
+    seen = build(tmp_path, text, peers=MATCHED, forms='forms = ["gap"]')
+
+    assert seen.arms == {"1": "base"}
+    assert seen.outcomes[("gap", "", "1")] == -4.0
+
+
+def test_who_may_be_a_peer_is_in_no_arm(tmp_path):
+    text = "id,sch,arm,y,aut,of\n1,A,b,1,yes,\n2,A,b,4,,\n3,A,b,6,no,1"
+
+    seen = build(tmp_path, text, peers=MATCHED)
+
+    assert seen.arms == {"1": "base"}
+    assert seen.reasons["whether the pupil is a peer is not recorded"] == 1
 
 
 def test_a_change_is_since_the_baseline(tmp_path):
@@ -296,7 +338,6 @@ def test_a_change_is_since_the_baseline(tmp_path):
     [
         (["10", "9", "1"], ("1", "9", "10")),
         (["1.5", "1", "-1"], ("-1", "1", "1.5")),
-        (["Y9", "Y10", "Y8"], ("Y10", "Y8", "Y9")),
     ],
 )
 def test_waves_are_in_the_order_of_numbers_where_they_are_numbers(tmp_path, given, ordered):
@@ -306,6 +347,32 @@ def test_waves_are_in_the_order_of_numbers_where_they_are_numbers(tmp_path, give
 
     assert seen.cohort.waves == ordered
     assert [wave for _, wave, *_ in seen.missing] == list(ordered)
+
+
+WORDS = "id,sch,arm,wave,y\n1,A,b,summer,7\n1,A,b,autumn,5"
+
+
+def test_waves_in_words_are_in_the_order_that_the_plan_gives(tmp_path):
+    order = 'wave = "wave"\nwaves = ["autumn", "spring", "summer"]\nbaseline_wave = "autumn"'
+
+    seen = build(tmp_path, WORDS, data=order, forms='forms = ["change"]')
+
+    assert seen.cohort.waves == ("autumn", "summer")
+    assert seen.outcomes[("change", "summer", "1")] == 2.0
+
+
+@pytest.mark.parametrize(
+    ("data", "words"),
+    [
+        ('wave = "wave"', "the 2 waves are words, whose order nothing tells"),
+        ('wave = "wave"\nwaves = ["autumn"]', "the data hold waves that it does not name (1)"),
+    ],
+)
+def test_waves_in_words_need_an_order(tmp_path, data, words):
+    (found,) = fault(tmp_path, WORDS, PlanError, data=data)
+
+    assert found.startswith(f"study.toml, [data] waves: {words}")
+    assert "summer" not in found
 
 
 def test_change_follows_the_order_of_numbers(tmp_path):
@@ -340,12 +407,13 @@ def test_the_school_is_that_of_time_zero(tmp_path):
     assert without.schools == {"1": "Before", "2": "Later", "3": "First"}
 
 
-def test_a_placement_recorded_once_holds_for_every_wave(tmp_path):
-    text = "id,sch,arm,wave,y\n1,A,,1,1\n1,A,b,2,2\n2,B,n,1,1\n2,B,zoo,2,1"
+def test_the_placement_is_that_of_time_zero(tmp_path):
+    text = "id,sch,arm,wave,y\n1,A,,1,1\n1,A,b,2,2\n2,B,n,1,1\n2,B,zoo,2,1\n3,B,zoo,1,1\n3,B,n,2,1"
 
     seen = build(tmp_path, text, data=WAVES, arms=f'{ALL_ARMS}\nother = "exclude"')
 
     assert seen.arms == {"1": "base", "2": "non_host"}
+    assert seen.reasons["the placement is one that the study leaves out"] == 1
     assert ("level", "1", "1") in seen.outcomes
 
 
@@ -368,7 +436,7 @@ def test_covariates_are_those_of_the_baseline(tmp_path):
     )
 
     rows = {row["pupil"]: (row["x"], row["y"], row["still"]) for row in seen.covariates}
-    assert rows == {"1": (6.0, 1.0, "f"), "2": (None, None, "m"), "3": (None, None, "m")}
+    assert rows == {"1": (6.0, 1.0, "f"), "2": (None, None, None), "3": (None, None, None)}
     assert ("x", "", "host_mainstream", 1, 1, "blank") in seen.missing
     assert ("x", "", "non_host", 1, 1, "no row") in seen.missing
 
@@ -410,17 +478,21 @@ def test_a_covariate_must_predate_placement(tmp_path, covariate, data, error, wo
 
 
 def test_many_waves_are_not_listed(tmp_path):
-    rows = "\n".join(f"1,A,b,ZEBRA{number},1" for number in range(13))
+    rows = "\n".join(f"1,A,b,98765{number},1" for number in range(13))
 
-    (found,) = fault(
-        tmp_path,
-        f"id,sch,arm,wave,y\n{rows}",
-        PlanError,
-        data='wave = "wave"\nbaseline_wave = 1',
-    )
+    (found,) = fault(tmp_path, f"id,sch,arm,wave,y\n{rows}", PlanError, data=WAVES)
 
     assert "The column has 13 waves." in found
-    assert "ZEBRA" not in found
+    assert "98765" not in found
+
+
+def test_more_waves_than_there_can_be_are_refused(tmp_path):
+    rows = "\n".join(f"1,A,b,98765{number},1" for number in range(51))
+
+    (found,) = fault(tmp_path, f"id,sch,arm,wave,y\n{rows}", data=WAVES)
+
+    assert "column `wave`: the column has 51 waves, more than the 50 that are allowed" in found
+    assert "98765" not in found
 
 
 @pytest.mark.parametrize(
@@ -433,7 +505,9 @@ def test_many_waves_are_not_listed(tmp_path):
     ],
 )
 def test_each_row_is_one_pupils(tmp_path, text, where, words):
-    (found,) = fault(tmp_path, f"id,sch,arm,y,aut,of\n{text}\n9,B,n,1,yes,", peers=MATCHED)
+    (found,) = fault(
+        tmp_path, f"id,sch,arm,y,aut,of\n{text}\n9,B,n,1,yes,\n8,B,,1,no,9", peers=MATCHED
+    )
 
     assert found.startswith(f"p.csv, column `{where}`: {words}")
 
@@ -449,7 +523,7 @@ def test_each_row_is_one_pupils(tmp_path, text, where, words):
     ],
 )
 def test_the_rows_of_a_pupil_agree(tmp_path, second, where, words):
-    text = f"id,sch,arm,wave,y,aut,of\n1,A,b,1,1,yes,\n{second}"
+    text = f"id,sch,arm,wave,y,aut,of\n1,A,b,1,1,yes,\n{second}\n8,A,,1,1,no,1"
 
     (found,) = fault(tmp_path, text, data=WAVES, peers=MATCHED)
 
@@ -501,9 +575,43 @@ def test_a_need_that_few_pupils_have_is_not_named(tmp_path):
     assert note.startswith("Some arm has nobody with 2 of the rarer levels of need")
 
 
+def test_a_school_cannot_both_host_and_not(tmp_path):
+    seen = build(tmp_path, "id,sch,arm,y\n1,A,b,1\n2,A,n,2")
+
+    (note,) = seen.cohort.notes
+    assert note.startswith("Some schools hold pupils of non_host beside those of base")
+
+
 def test_numbers_and_shared_needs_are_not_warned_of(tmp_path):
     held = {"b": {"1": 12}, "h": {"2": 12}, "n": {"3": 12}}
     assert build(tmp_path, needs(held), covariates='adjust = ["need"]').cohort.notes == ()
 
     held = {"b": {"ASD": 1}, "h": {"ASD": 12}}
     assert build(tmp_path, needs(held), covariates='adjust = ["need"]').cohort.notes == ()
+
+
+def test_a_stated_category_keeps_levels_that_look_like_codes(tmp_path):
+    text = "id,sch,arm,y,band\n1,A,b,1,low\n2,A,h,2,high\n3,A,h,3,\n4,B,n,4,x"
+    stated = 'adjust = [{ column = "band", kind = "category" }]'
+
+    seen = build(tmp_path, text, covariates=stated)
+    guessed = build(tmp_path, text, covariates='adjust = ["band"]')
+
+    assert [row["band"] for row in seen.covariates] == ["low", "high", None, "x"]
+    assert [row["band"] for row in guessed.covariates] == [None, "high", None, None]
+    assert ("band", "", "base", 1, 1, "low") in guessed.missing
+
+
+def test_a_covariate_keeps_its_value_of_before_whatever_comes_later(tmp_path):
+    text = """
+        id,sch,arm,wave,y,x
+        1,A,b,0,1,5
+        1,A,b,1,1,
+        1,A,b,2,1,9
+        2,A,h,1,1,4
+        2,A,h,2,1,4
+    """
+
+    seen = build(tmp_path, text, data=WAVES, covariates='adjust = ["x"]')
+
+    assert [row["x"] for row in seen.covariates] == [5.0, 4.0]

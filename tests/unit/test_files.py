@@ -156,6 +156,7 @@ def test_a_workbook_without_content(tmp_path):
         ("", "p.csv: the file is empty"),
         ("\n\n", "p.csv: the file is empty"),
         ("pupil,x,x\n1,2,3\n", "p.csv, column `x`: 2 columns have this heading"),
+        ("pupil,Sex,SEX\n1,2,3\n", "p.csv, column `Sex`: 2 columns have this heading"),
         ("pupil,,\n1,2,3\n", "p.csv: 2 columns have no heading"),
         ("pupil,x\n1\n1,2,3\n1,2\n", "2 lines do not have the 2 fields"),
         ("pupil,x\n1,2\n3,ZEBRA,5\n", "1 line does not have the 2 fields"),

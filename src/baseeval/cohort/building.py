@@ -11,7 +11,7 @@ import pandas as pd
 from baseeval.cohort.checks import check_rows
 from baseeval.cohort.counting import count_flow, count_missing
 from baseeval.cohort.covariates import covariate_table
-from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, keyed, waves_of, with_steps
+from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, keyed, waves_of, with_steps
 from baseeval.cohort.outcomes import outcome_table, score_table
 from baseeval.cohort.pupils import pupil_table
 from baseeval.engine.duckdb_engine import Engine
@@ -102,7 +102,7 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
     problems = [*source.typed.problems, *check_rows(rows, plan, engine, source.label)]
     if problems:
         raise DataError(problems)
-    waves = waves_of(rows, engine)
+    waves = waves_of(rows, plan, engine)
     if not waves:
         raise DataError(Problem(source.label, "the file holds no pupils", "Export it again."))
     if len(waves) > _MOST_WAVES:
@@ -119,7 +119,7 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
     baseline = plan.data.baseline_wave
     step = None if baseline is None else waves.index(baseline)
     pupils = pupil_table(rows, step, engine)
-    placed = pupils.filter(nw.col("fate") == "arm").join(values, on=PUPIL, how="left")
+    placed = pupils.filter(nw.col(FATE) == "arm").join(values, on=PUPIL, how="left")
     covariates = engine.keep(
         placed.select(
             nw.col(PUPIL).alias("pupil"),
@@ -137,17 +137,57 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
         raise DataError(
             Problem(source.label, "no pupil is in any arm", "Check the labels in [arms].")
         )
+    outcomes = outcome_table(scores, plan, step, engine)
+    _check_asked(outcomes, plan, waves[0 if step is None else step + 1 :], engine, source.label)
     return Cohort(
         plan=plan,
         engine=engine,
         covariates=covariates,
-        outcomes=outcome_table(scores, plan, step, engine),
+        outcomes=outcomes,
         flow=flow,
         missing=count_missing(pupils, values, names, scores, engine),
         sizes=sizes,
         waves=waves,
         files=source.files,
-        notes=_lonely_levels(covariates, names, source.typed.numeric, engine),
+        notes=(
+            *_contradictory_schools(covariates, engine),
+            *_lonely_levels(covariates, names, source.typed.numeric, engine),
+        ),
+    )
+
+
+def _check_asked(
+    outcomes: nw.LazyFrame[Any], plan: Plan, later: tuple[str, ...], engine: Engine, file: str
+) -> None:
+    """Refuse an outcome in a form that nobody has, which would vanish without a word."""
+    kinds = outcomes.filter(nw.col("wave").is_in(list(later))).select("outcome", "form").unique()
+    held = {(r["outcome"], r["form"]) for r in engine.collect(kinds, []).to_pylist()}
+    problems = [
+        Problem(
+            f"{file}, {' and '.join(f'`{column}`' for column in outcome.columns()[:3])}",
+            f"no pupil of an arm has the {form} of `{outcome.name}` after placement",
+            "Check the columns, the waves and the peers, or leave the outcome out.",
+        )
+        for outcome in plan.outcomes
+        for form in outcome.forms
+        if (outcome.name, form) not in held
+    ]
+    if problems:
+        raise DataError(problems)
+
+
+def _contradictory_schools(covariates: nw.LazyFrame[Any], engine: Engine) -> tuple[str, ...]:
+    """Warn of schools that hold pupils of `non_host` and of a host's arms."""
+    hosts = nw.col("arm").is_in(["base", "host_mainstream"]).cast(nw.Int64)
+    others = (nw.col("arm") == "non_host").cast(nw.Int64)
+    arms = covariates.with_columns(hosts.alias("hosts"), others.alias("others"))
+    by = arms.group_by("school").agg(nw.col("hosts").max(), nw.col("others").max())
+    both = engine.counts(by, {"both": (nw.col("hosts") == 1) & (nw.col("others") == 1)})["both"]
+    if not both:
+        return ()
+    return (
+        "Some schools hold pupils of non_host beside those of base or host_mainstream, though a "
+        "school either hosts a base or does not: check the placements.",
     )
 
 

@@ -112,10 +112,19 @@ def _arms(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine, file: str) -> lis
             )
         )
     if plan.peers is not None:
-        kinds = rows.with_columns((nw.col(STATUS) == "peer").alias("peer")).group_by(PUPIL)
+        known = rows.filter(nw.col(STATUS) != "group")
+        kinds = known.with_columns((nw.col(STATUS) == "peer").alias("peer")).group_by(PUPIL)
         both = engine.counts(
             kinds.agg(nw.col("peer").n_unique().alias("kinds")), {"both": nw.col("kinds") > 1}
         )["both"]
+        if not engine.counts(rows, {"peers": nw.col(STATUS) == "peer"})["peers"]:
+            problems.append(
+                Problem(
+                    f"{file}, column `{plan.peers.group}`",
+                    "no row holds a value that `is_peer` names",
+                    "Name in [peers] the values that the column holds, or take [peers] out.",
+                )
+            )
         if both:
             problems.append(
                 Problem(

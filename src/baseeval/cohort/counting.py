@@ -8,7 +8,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import pandas as pd
 
-from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, STEP, WAVE
+from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, STEP, WAVE
 from baseeval.cohort.pupils import FATES
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.results import ARMS, Flow
@@ -39,12 +39,12 @@ def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: E
     records: list[dict[str, object]] = []
     everyone = _count(pupils, [], engine)
     records += [{"step": "In the data", "arm": "all", **row, "reason": ""} for row in everyone]
-    fates = {row["fate"]: row for row in _count(pupils, ["fate"], engine)}
+    fates = {row[FATE]: row for row in _count(pupils, [FATE], engine)}
     for fate, reason in FATES.items():
         if fate != "arm" and fate in fates:
             step = "Set aside" if fate == "peer" else "Left out"
             records.append({**fates[fate], "step": step, "arm": "all", "reason": reason})
-    placed = pupils.filter(nw.col("fate") == "arm")
+    placed = pupils.filter(nw.col(FATE) == "arm")
     records += _by_arm("In an arm", "", placed, engine)
     with_all = placed.join(complete, on=PUPIL, how="inner")
     records += _by_arm(
@@ -101,7 +101,7 @@ def count_missing(
         reason, and one with nothing missing where there is none. An outcome
         counts at a wave only for arms in which anybody has it.
     """
-    placed = pupils.filter(nw.col("fate") == "arm").select(PUPIL, ARM)
+    placed = pupils.filter(nw.col(FATE) == "arm").select(PUPIL, ARM)
     sizes = {str(r[ARM]): int(r["pupils"]) for r in _arm_sizes(placed, engine)}
     records: list[dict[str, object]] = []
     for name in names:
@@ -109,7 +109,7 @@ def count_missing(
         reason = nw.coalesce(nw.col(WHY + name), nw.lit("no row"))
         found = held.with_columns(nw.when(nw.col(name).is_null()).then(reason).alias("reason"))
         records += _tally("covariate", name, "", found, sizes, engine)
-    measured = scores.filter(nw.col("fate") == "arm")
+    measured = scores.filter(nw.col(FATE) == "arm")
     occasions = engine.collect(
         measured.filter(~nw.col("value").is_null()).select("outcome", STEP, WAVE, ARM).unique(),
         ["outcome", STEP, ARM],

@@ -51,7 +51,9 @@ def covariate_table(
     _check_waves(plan, covariates, steps)
     _check_before(rows, plan, steps, engine)
     outcomes = {column for outcome in plan.outcomes for column in outcome.columns()}
-    changing = _changing(rows, covariates, engine) if len(waves) > 1 else {}
+    # What is recorded after the baseline may be what placement made of it.
+    before = rows if baseline is None else rows.filter(nw.col(STEP) <= steps[baseline])
+    changing = _changing(before, covariates, engine) if len(waves) > 1 else {}
     problems = [
         Problem(
             f"{file}, column `{c.column}`",
@@ -68,7 +70,7 @@ def covariate_table(
         varies = covariate.column in outcomes or changing.get(covariate.column)
         wave = covariate.wave or (baseline if varies else None)
         table = table.join(
-            _at(rows, covariate.column, None if wave is None else steps[wave]),
+            _at(before, covariate.column, None if wave is None else steps[wave]),
             on=PUPIL,
             how="left",
         )

@@ -7,15 +7,17 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.plan import Plan
+from baseeval.errors import PlanError, Problem
+from baseeval.plan import PeersSection, Plan
 
-PUPIL, SCHOOL, WAVE, STEP, ARM, STATUS = (
+PUPIL, SCHOOL, WAVE, STEP, ARM, STATUS, FATE = (
     "key:pupil",
     "key:school",
     "key:wave",
     "key:step",
     "key:arm",
     "key:status",
+    "key:fate",
 )
 PEER_OF, PEER_YEAR, PEER_SEX = "key:peer_of", "key:peer_year", "key:peer_sex"
 
@@ -37,7 +39,8 @@ def keyed(frame: nw.LazyFrame[Any], plan: Plan, engine: Engine) -> nw.LazyFrame[
     -------
     narwhals LazyFrame
         With pupil, school, wave (empty text where there is one), the row's
-        status (``arm``, ``peer``, ``blank`` or ``other``) and its arm.
+        status (``arm``, ``peer``, ``blank``, ``other``, or ``group`` where it is
+        not recorded whether the pupil is a peer) and its arm.
     """
     data = plan.data
     wave = nw.lit("") if data.wave is None else nw.col(data.wave)
@@ -59,25 +62,51 @@ def keyed(frame: nw.LazyFrame[Any], plan: Plan, engine: Engine) -> nw.LazyFrame[
     return engine.keep(frame.with_columns(*keys))
 
 
-def waves_of(rows: nw.LazyFrame[Any], engine: Engine) -> tuple[str, ...]:
-    """Return the waves in order: as numbers where all of them are, else as text.
+def waves_of(rows: nw.LazyFrame[Any], plan: Plan, engine: Engine) -> tuple[str, ...]:
+    """Return the waves in order: the plan's, else that of numbers.
 
     Parameters
     ----------
     rows : narwhals LazyFrame
         With keys.
+    plan : Plan
     engine : Engine
 
     Returns
     -------
     tuple of str
+
+    Raises
+    ------
+    PlanError
+        The waves are words and the plan does not say their order, or lacks one.
     """
     found = engine.collect(rows.select(WAVE).unique(), [WAVE]).column(WAVE).to_pylist()
     waves = [str(wave) for wave in found if wave is not None]
+    where = f"{plan.path.name}, [data] waves"
+    if plan.data.waves:
+        strange = len(set(waves) - set(plan.data.waves))
+        if strange:
+            raise PlanError(
+                Problem(
+                    where,
+                    f"the data hold waves that it does not name ({strange})",
+                    "Name every wave, in order.",
+                )
+            )
+        return tuple(wave for wave in plan.data.waves if wave in waves)
     try:
         return tuple(sorted(waves, key=float))
     except ValueError:
-        return tuple(waves)
+        if len(waves) == 1:
+            return tuple(waves)
+        raise PlanError(
+            Problem(
+                where,
+                f"the {len(waves)} waves are words, whose order nothing tells",
+                'Say it, first to last: waves = ["before", "after"].',
+            )
+        ) from None
 
 
 def with_steps(rows: nw.LazyFrame[Any], waves: tuple[str, ...]) -> nw.LazyFrame[Any]:
@@ -110,8 +139,15 @@ def _status(plan: Plan) -> nw.Expr:
         status = nw.when(label.is_null()).then(nw.lit("blank")).otherwise(known)
     if plan.peers is None:
         return status
-    is_peer = nw.col(plan.peers.group).is_in(plan.peers.is_peer)
-    return nw.when(is_peer).then(nw.lit("peer")).otherwise(status)
+    unknown = nw.col(plan.peers.group).is_null()
+    status = nw.when(unknown).then(nw.lit("group")).otherwise(status)
+    return nw.when(_is_peer(plan.peers)).then(nw.lit("peer")).otherwise(status)
+
+
+def _is_peer(peers: PeersSection) -> nw.Expr:
+    """Compare without regard to case: programs write no, No and NO, false and False."""
+    values = [value.lower() for value in peers.is_peer]
+    return nw.col(peers.group).cast(nw.String).str.to_lowercase().is_in(values)
 
 
 def _arm(plan: Plan) -> nw.Expr:
@@ -121,6 +157,6 @@ def _arm(plan: Plan) -> nw.Expr:
     for name, labels in plan.arms.labels().items():
         arm = nw.when(nw.col(plan.arms.column).is_in(labels)).then(nw.lit(name)).otherwise(arm)
     if plan.peers is not None:
-        is_peer = nw.col(plan.peers.group).is_in(plan.peers.is_peer)
+        is_peer = _is_peer(plan.peers) | nw.col(plan.peers.group).is_null()
         arm = nw.when(is_peer).then(nw.lit(None, dtype=nw.String)).otherwise(arm)
     return arm

@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 import pyarrow as pa
 
-from baseeval.cohort.keys import ARM, PEER_OF, PEER_SEX, PEER_YEAR, PUPIL, SCHOOL, STEP, WAVE
+from baseeval.cohort.keys import ARM, FATE, PEER_OF, PEER_SEX, PEER_YEAR, PUPIL, SCHOOL, STEP, WAVE
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.measures.scoring import score
 from baseeval.plan import Plan
@@ -35,7 +35,7 @@ def score_table(
     narwhals LazyFrame
         Keys, ``outcome``, ``value``, ``why``, and how peers are found.
     """
-    counted = pupils.filter(nw.col("fate").is_in(["arm", "peer"]))
+    counted = pupils.filter(nw.col(FATE).is_in(["arm", "peer"]))
     mine = rows.drop(SCHOOL, ARM).join(counted, on=PUPIL, how="inner")
     links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX) if c in rows.collect_schema().names()]
     parts = []
@@ -46,7 +46,7 @@ def score_table(
                 PUPIL,
                 SCHOOL,
                 ARM,
-                "fate",
+                FATE,
                 WAVE,
                 STEP,
                 *links,
@@ -78,7 +78,7 @@ def outcome_table(
         there is one. The level is there whatever the plan asks: descriptions
         and standardisers need it.
     """
-    placed = scores.filter((nw.col("fate") == "arm") & ~nw.col("value").is_null())
+    placed = scores.filter((nw.col(FATE) == "arm") & ~nw.col("value").is_null())
     parts = [_form(placed, "level")]
     asked = {form: [o.name for o in plan.outcomes if form in o.forms] for form in ("change", "gap")}
     if asked["change"] and baseline_step is not None:
@@ -115,7 +115,7 @@ def _form(frame: nw.LazyFrame[Any], form: str) -> nw.LazyFrame[Any]:
 def _peer_means(scores: nw.LazyFrame[Any], links: list[str], engine: Engine) -> nw.LazyFrame[Any]:
     """Average each pupil's peers, in a fixed order so that the sums repeat."""
     key = links or [PEER_OF]
-    peers = scores.filter((nw.col("fate") == "peer") & ~nw.col("value").is_null())
+    peers = scores.filter((nw.col(FATE) == "peer") & ~nw.col("value").is_null())
     table = engine.collect(peers.select(*key, "outcome", WAVE, "value", PUPIL), [*key, PUPIL])
     frame: pd.DataFrame = table.to_pandas()
     by = [*key, "outcome", WAVE]

@@ -6,12 +6,13 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from baseeval.cohort.keys import ARM, PUPIL, SCHOOL, STATUS, STEP
+from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, STATUS, STEP
 from baseeval.engine.duckdb_engine import Engine
 
 #: What becomes of a pupil, in the order in which it is decided.
 FATES = {
     "peer": "a matched peer: in no arm, used only for gaps",
+    "group": "whether the pupil is a peer is not recorded",
     "blank": "no placement is recorded",
     "other": "the placement is one that the study leaves out",
     "no school": "no school is recorded",
@@ -35,23 +36,24 @@ def pupil_table(
     Returns
     -------
     narwhals LazyFrame
-        ``key:pupil, key:arm, key:school, fate``. The school is that of the
-        baseline wave, else of the first wave that records one: time zero. A
-        pupil with a placement in any row has that placement.
+        ``key:pupil, key:arm, key:school, key:fate``. School and placement are those
+        of the baseline wave, else of the first wave that records one: time
+        zero. What a pupil is placed in later makes no arm.
     """
-    fates = rows.group_by(PUPIL).agg(
+    ever = rows.group_by(PUPIL).agg(
         nw.col(ARM).max().alias(ARM),
         (nw.col(STATUS) == "peer").cast(nw.Int64).max().alias("peer"),
-        (nw.col(STATUS) == "arm").cast(nw.Int64).max().alias("arm"),
-        (nw.col(STATUS) == "other").cast(nw.Int64).max().alias("other"),
+        (nw.col(STATUS) == "group").cast(nw.Int64).max().alias("group"),
     )
-    school = first_values(rows, SCHOOL, baseline_step)
-    table = fates.join(school, on=PUPIL, how="left")
-    fate = nw.when(nw.col("other") == 1).then(nw.lit("other")).otherwise(nw.lit("blank"))
+    labelled = rows.filter(nw.col(STATUS).is_in(["arm", "other"]))
+    table = ever.join(first_values(labelled, STATUS, baseline_step), on=PUPIL, how="left")
+    table = table.join(first_values(rows, SCHOOL, baseline_step), on=PUPIL, how="left")
+    fate = nw.when(nw.col("group") == 1).then(nw.lit("group")).otherwise(nw.lit("blank"))
     placed = nw.when(nw.col(SCHOOL).is_null()).then(nw.lit("no school")).otherwise(nw.lit("arm"))
-    fate = nw.when(nw.col("arm") == 1).then(placed).otherwise(fate)
+    fate = nw.when(nw.col(STATUS) == "other").then(nw.lit("other")).otherwise(fate)
+    fate = nw.when(nw.col(STATUS) == "arm").then(placed).otherwise(fate)
     fate = nw.when(nw.col("peer") == 1).then(nw.lit("peer")).otherwise(fate)
-    return engine.keep(table.select(PUPIL, ARM, SCHOOL, fate.alias("fate")))
+    return engine.keep(table.select(PUPIL, ARM, SCHOOL, fate.alias(FATE)))
 
 
 def first_values(

@@ -17,7 +17,7 @@ class ColumnContract:
     ----------
     name : str
     kind : str
-        ``key`` (text, never a code), ``number``, ``category`` (text), or
+        ``key`` (text, never a code), ``number``, ``category`` (text, codes and all), or
         ``either``: a number if every value is one, a category if none is.
     meaning : str
         What the column is for, in words.

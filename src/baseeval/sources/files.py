@@ -197,14 +197,17 @@ def _check_header(path: Path, columns: list[str], named: Sequence[str]) -> None:
                 "Give every column a heading.",
             )
         )
-    twice = [column for column, count in Counter(columns).items() if count > 1 and column]
+    # The engine does not tell capitals from small letters.
+    counts = Counter(column.lower() for column in columns)
+    first = {column.lower(): column for column in reversed(columns)}
     problems += [
         Problem(
             f"{path.name}, column `{column}`",
-            f"{columns.count(column)} columns have this heading",
+            f"{count} columns have this heading",
             "Keep one of them.",
         )
-        for column in twice
+        for column, count in ((first[lower], count) for lower, count in counts.items())
+        if count > 1 and column
     ]
     if problems:
         raise DataError(problems)

@@ -79,6 +79,12 @@ def read_values(
         if kind == "key":
             columns.append(as_text(name, types[name]))
             continue
+        if contract.kind == "category":
+            # The plan says that its words are levels, `low` and `x` among them.
+            label = as_text(name, types[name])
+            blank = nw.when(label.is_null()).then(nw.lit("blank")).otherwise(None)
+            columns += [label, blank.alias(WHY + name)]
+            continue
         if kind == "number":
             numeric.add(name)
             columns.append(_number(contract, types[name]))
