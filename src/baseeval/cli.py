@@ -20,12 +20,14 @@ from baseeval.folders import swapped_in
 
 app = typer.Typer(
     name="baseeval",
-    help="Did being placed in a base change attainment, attendance and belonging?",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
+
+#: A smaller count of pupils is not shown, not even on a screen.
+_FEW = 10
 
 _STAGES = {
     "check": "Reading the study file",
@@ -38,6 +40,22 @@ _STAGES = {
 }
 
 Study = Annotated[Path, typer.Argument(help="The study file (TOML).", show_default=False)]
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        _say(f"baseeval {be.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def options(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Say it, leave."),
+    ] = False,
+) -> None:
+    """Estimate what being placed in a base did to pupils, and how sure anyone can be."""
 
 
 @app.command("run")
@@ -61,6 +79,10 @@ def check_command(study: Study) -> None:
     plan = cohort.plan
     _say(f"{plan.path.name}: the plan and the data keep their contracts.")
     _say(f"Outcomes: {', '.join(outcome.name for outcome in plan.outcomes)}.")
+    for row in cohort.flow.table.to_dict("records"):
+        pupils = row["pupils"] if row["pupils"] >= _FEW else f"fewer than {_FEW}"
+        reason = f" ({row['reason']})" if row["reason"] else ""
+        _say(f"{row['step']}, {row['arm']}: {pupils} pupils in {row['schools']} schools{reason}.")
     _say(f"Contrasts: {', '.join(cohort.contrasts) or 'none (description only)'}.")
     for note in cohort.notes:
         _say(f"Note: {note}")

@@ -84,6 +84,12 @@ def test_check_says_what_would_be_compared(leave, study):
     assert out.splitlines() == [
         "study.toml: the plan and the data keep their contracts.",
         "Outcomes: y.",
+        "In the data, all: 24 pupils in 2 schools.",
+        "In an arm, base: 12 pupils in 2 schools.",
+        "In an arm, host_mainstream: 12 pupils in 2 schools.",
+        "In an arm, every covariate known, base: 12 pupils in 2 schools (others lack a covariate).",
+        "In an arm, every covariate known, host_mainstream: 12 pupils in 2 schools (others lack a "
+        "covariate).",
         "Contrasts: base_vs_host.",
         "Note: No pupil of host_mainstream has need = ASD: nobody there can stand for such pupils.",
         "Note: No pupil of base has need = MLD: nobody there can stand for such pupils.",

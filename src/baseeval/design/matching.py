@@ -20,6 +20,8 @@ from baseeval.results import Weights
 
 Floats = NDArray[np.float64]
 
+_DECIMALS = 12
+
 
 def match(
     data: IntoDataFrame | Cohort,
@@ -135,4 +137,6 @@ def _distance(sample: DesignSample, distance: str | Floats) -> tuple[Floats, Flo
             flag="separation",
         )
     p = fit.probability
-    return (np.log(p / (1 - p)) if distance == "linear_logit" else p), p
+    score = np.log(p / (1 - p)) if distance == "linear_logit" else p
+    # Pupils alike in every covariate must tie, whatever the last bits of a sum.
+    return np.round(score, _DECIMALS), p

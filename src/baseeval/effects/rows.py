@@ -13,6 +13,8 @@ from baseeval.results import CONTRASTS, Effect
 
 #: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).
 LOW_DF = 4.0
+#: A p-value raised to less than this is as small as any reader needs.
+WORTH_SAYING = 0.001
 
 
 def empty_row(
@@ -97,7 +99,8 @@ def with_numbers(
     floor = _smallest_p(sample, row.contrast)
     if p_value < floor:
         p_value = floor
-        flags.append("conservative")
+        if floor >= WORTH_SAYING:
+            flags.append("conservative")
     return replace(
         row,
         estimate=fit.estimate,

@@ -69,18 +69,20 @@ def adjust_families(effects: Sequence[Effect]) -> list[Effect]:
     -------
     list of Effect
         In the order given, `p_adjusted` filled for primary rows that have a
-        p-value. Holm (1979) holds whatever the dependence between the tests.
+        p-value. A question that could not be answered was asked all the same
+        and counts. Holm (1979) holds whatever the dependence between tests.
     """
     members = defaultdict(list)
     for position, effect in enumerate(effects):
-        if effect.role == "primary" and np.isfinite(effect.p_value):
+        if effect.role == "primary":
             members[effect.family].append(position)
     adjusted = list(effects)
     for positions in members.values():
-        ranked = sorted(positions, key=lambda position: effects[position].p_value)
+        known = [position for position in positions if np.isfinite(effects[position].p_value)]
+        ranked = sorted(known, key=lambda position: effects[position].p_value)
         running = 0.0
         for rank, position in enumerate(ranked):
-            raw = (len(ranked) - rank) * effects[position].p_value
+            raw = (len(positions) - rank) * effects[position].p_value
             running = min(1.0, max(running, raw))
             adjusted[position] = replace(effects[position], p_adjusted=running)
     return adjusted

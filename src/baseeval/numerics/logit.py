@@ -60,19 +60,19 @@ def fit_logit(x: Floats, y: NDArray[np.bool_], weights: Floats | None = None) ->
     0.25
     """
     size = np.ones(len(y)) if weights is None else weights
-    # Orthonormal columns make Newton's steps as well conditioned as they can be.
-    q, r = np.linalg.qr(x)
-    gamma = np.zeros(x.shape[1])
+    # Columns of one length: the information is then as well conditioned as scaling makes it.
+    length = np.linalg.norm(x, axis=0)
+    scaled = x / length
     target = y.astype(float)
-    previous = _log_likelihood(q @ gamma, target, size)
+    gamma, eta = np.zeros(x.shape[1]), np.zeros(len(y))
+    previous = _log_likelihood(eta, target, size)
     converged = False
-    probability = np.full(len(y), 0.5)
     information = np.eye(x.shape[1])
     for _ in range(_STEPS):
-        probability = expit(q @ gamma)
+        probability = expit(eta)
         spread = size * probability * (1 - probability)
-        information = q.T @ (q * spread[:, None])
-        score = q.T @ (size * (target - probability))
+        information = scaled.T @ (scaled * spread[:, None])
+        score = scaled.T @ (size * (target - probability))
         if np.linalg.cond(information) > 1e14:
             break
         step = np.linalg.solve(information, score)
@@ -80,20 +80,17 @@ def fit_logit(x: Floats, y: NDArray[np.bool_], weights: Floats | None = None) ->
         if decrement < 1e-20 * max(1.0, abs(previous)):
             converged = True
             break
-        share = 1.0
-        current = _log_likelihood(q @ (gamma + step), target, size)
+        change, share = scaled @ step, 1.0
+        current = _log_likelihood(eta + change, target, size)
         while current < previous - 1e-12 * abs(previous) and share > 1e-6:
             share /= 2
-            current = _log_likelihood(q @ (gamma + share * step), target, size)
-        gamma = gamma + share * step
+            current = _log_likelihood(eta + share * change, target, size)
+        gamma, eta = gamma + share * step, eta + share * change
         converged = decrement < 1e-12 * max(1.0, abs(previous))
         previous = current
-    used = size > 0
-    eta = q @ gamma
-    separated = bool(np.abs(eta[used]).max(initial=0.0) > _SEPARATED or not converged)
-    r_inverse = np.linalg.inv(r)
-    vcov = r_inverse @ np.linalg.pinv(information) @ r_inverse.T
-    return Logit(r_inverse @ gamma, vcov, expit(eta), converged, separated)
+    separated = bool(np.abs(eta[size > 0]).max(initial=0.0) > _SEPARATED or not converged)
+    vcov = np.linalg.pinv(information, hermitian=True) / np.outer(length, length)
+    return Logit(gamma / length, vcov, expit(eta), converged, separated)
 
 
 def _log_likelihood(eta: Floats, target: Floats, size: Floats) -> float:

@@ -81,7 +81,7 @@ def overlap(released: Released) -> Sheet:
 
 def design_name(design: str) -> str:
     """Name a design in a word or two."""
-    names = {"none": "As they were", "entropy": "Entropy balancing", "nearest": "Nearest match"}
+    names = {"none": "The model alone", "entropy": "Entropy balancing", "nearest": "Nearest match"}
     return names.get(design, capital(spelled(design))) if design else names["none"]
 
 

@@ -21,7 +21,7 @@ from baseeval.reporting.phrasebook import (
     wave_words,
 )
 from baseeval.reporting.sheet import Cell, Sheet, absent, shown
-from baseeval.reporting.tags import tag_of
+from baseeval.reporting.tags import Tag, tag_of
 
 
 def methods(released: Released) -> tuple[tuple[str, str], ...]:
@@ -79,7 +79,7 @@ def _line(row: Row, better: str) -> tuple[Cell, ...]:
         SHORT_CONTRASTS[text(row, "contrast")],
         capital(wave_words(text(row, "wave"))) or NOT_SHOWN,
         method + (" ★ headline" if row["headline"] is True else ""),
-        tag_of(row, better),
+        _answer(row, better),
         absent(row) if difference == NOT_SHOWN else difference,
         absent(row) if size == NOT_SHOWN else size,
         _both(shown(row, "n_first"), shown(row, "n_second")),
@@ -96,3 +96,9 @@ def _both(first: str, second: str) -> str:
 def _listed(words: Iterable[str]) -> str:
     """Join words by semicolons."""
     return capital("; ".join(words))
+
+
+def _answer(row: Row, better: str) -> Tag | str:
+    """Return a headline's answer as a tag; a check's in plain words, for it is no finding."""
+    tag = tag_of(row, better)
+    return tag if row["headline"] is True else tag.words

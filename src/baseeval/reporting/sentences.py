@@ -141,4 +141,6 @@ def _reach(row: Row) -> str:
         f"This is for {of_first} (in {number_of(s_first, 'school', 'schools')}), set beside "
         f"{of_second} (in {number_of(s_second, 'school', 'schools')})."
     )
+    if "low_df" in codes(row):
+        return told
     return f"{told} {GENERALISES.get(text(row, 'generalises_to'), '')}".strip()

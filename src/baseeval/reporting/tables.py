@@ -28,7 +28,10 @@ def write_tables(released: Released, directory: Path) -> None:
 
 def write_csv(table: pd.DataFrame, path: Path) -> None:
     """Write UTF-8 with newlines alone, twelve significant digits, missing cells empty."""
-    table.to_csv(
+    plain = table.copy()
+    for name in plain.select_dtypes("float"):
+        plain[name] = plain[name] + 0.0  # minus nought is nought
+    plain.to_csv(
         path,
         index=False,
         float_format=f"%.{DIGITS}g",

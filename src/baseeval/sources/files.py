@@ -71,7 +71,8 @@ def find_files(pattern: str, folder: Path) -> list[Path]:
             Problem(
                 pattern,
                 "no such file",
-                "Check [data] `table`; a relative path starts at the study file's folder.",
+                "Check [data] `table`; a relative path starts at the study file's folder. A README "
+                "there may say how the file is made.",
             )
         )
     strange = [file for file in found if not file.name.lower().endswith(_SUFFIXES)]
