@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 from baseeval.disclosure.released import Released
@@ -117,7 +118,9 @@ def _told(rows: list[Row]) -> str:
         if after <= ALIKE
         else ("so the groups still differ, and the answers may owe something to that")
     )
-    largest = f"The largest difference in what was recorded was {plain(before)} standard deviations"
+    some_withheld = any(math.isnan(real(row, "smd_before")) for row in rows)
+    known = "of what may be shown" if some_withheld else "in what was recorded"
+    largest = f"The largest difference {known} was {plain(before)} standard deviations"
     if text(rows[0], "design") == "none":
         return f"{largest}, {close}. Only the model allows for it."
     return f"{largest}; after the groups were made comparable it is {plain(after)}, {close}."

@@ -53,14 +53,15 @@ def covariate_name(row: Row) -> str:
 
 def _covariate(axes: Axes, place: int, row: Row, palette: Palette, reach: float) -> None:
     """Draw one covariate: its name above the line, its two differences on it."""
-    axes.text(-reach, place + 0.32, covariate_name(row), va="center", color=palette.text, size=9.5)
-    line = place + 0.72
+    name, line = covariate_name(row), place + 0.72
     axes.axhline(line, color=palette.band, linewidth=0.8, zorder=0)
     before, after = (
         min(max(real(row, f"smd_{when}"), -reach), reach) for when in ("before", "after")
     )
-    if not math.isfinite(before + after):
-        axes.text(0, line, " withheld", va="center", color=palette.faint, size=9, style="italic")
+    known = math.isfinite(before + after)
+    label = name if known else f"{name} (withheld)"
+    axes.text(-reach, place + 0.32, label, va="center", color=palette.text, size=9.5)
+    if not known:
         return
     axes.plot([before, after], [line, line], color=palette.faint, linewidth=1, zorder=1)
     shared = {"marker": "o", "markersize": 6.5, "color": palette.mark, "clip_on": False}

@@ -74,7 +74,9 @@ def _line(row: Row, better: str) -> tuple[Cell, ...]:
     raw = [real(row, name) for name in ("estimate", "ci_low", "ci_high")]
     sizes = [real(row, f"effect_size{end}") for end in ("", "_low", "_high")]
     difference, size = interval_in(text(row, "unit"), *raw), interval(*sizes)
-    method = f"{design_name(text(row, 'design'))}, {spelled(text(row, 'model'))}"
+    model = text(row, "model")
+    design = "" if model == "unadjusted" else f"{design_name(text(row, 'design'))}, "
+    method = capital(f"{design}{spelled(model)}")
     return (
         SHORT_CONTRASTS[text(row, "contrast")],
         capital(wave_words(text(row, "wave"))) or NOT_SHOWN,

@@ -13,6 +13,7 @@ ABBREVIATIONS = {
     "progress8": "Progress 8",
     "eal": "English as an additional language",
     "ehcp": "EHC plan",
+    "adhd": "ADHD",
     "fsm": "free school meals",
     "idaci": "IDACI",
     "ks1": "key stage 1",
