@@ -144,7 +144,7 @@ def _overlap_row(design: Weights, rows: list[dict[str, object]]) -> dict[str, ob
     outside = max(share_outside(design), share_unmatched(design))
     flags = [*design.flags, *(["poor_overlap"] if outside > OUTSIDE_LIMIT else [])]
     schools = [
-        len(set(design.school[group & used])) if design.school.any() else 0
+        len(set(design.school[group & used])) if (design.school != "").any() else 0
         for group in (first, ~first)
     ]
     return {
