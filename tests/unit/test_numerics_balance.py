@@ -110,3 +110,10 @@ def test_least_squares_counts_weighted_rows_only() -> None:
 
 def test_no_more_columns_are_kept_than_there_are_rows() -> None:
     assert independent_columns(np.eye(2, 4) + np.eye(2, 4, 2)).tolist() == [0, 1]
+
+
+def test_a_group_of_noughts_and_ones_does_not_make_a_number_binary() -> None:
+    """The variance of a group is that of the column's kind, not of the values it happens to hold."""
+    column = np.array([0.0, 1.0, -2.0, -2.0])
+    first = np.array([True, True, False, False])
+    assert_allclose(standardiser(column, first, "ATT"), np.sqrt(0.5))

@@ -73,7 +73,10 @@ def standardiser(column: Floats, first: NDArray[np.bool_], estimand: str) -> flo
     float
         A column of zeros and ones has sqrt(p (1 - p)), as in MatchIt.
     """
-    variances = [_variance(column[group], np.ones(group.sum())) for group in (first, ~first)]
+    binary = is_binary(column)
+    variances = [
+        _variance(column[group], np.ones(group.sum()), binary) for group in (first, ~first)
+    ]
     named = {"ATT": variances[0], "ATC": variances[1]}.get(estimand, 0.0)
     return float(np.sqrt(named if named > 0 else np.mean(variances)))
 
@@ -105,8 +108,8 @@ def compare(column: Floats, first: NDArray[np.bool_], weights: Floats, sd: float
     smd = difference / sd if sd > tiny else (0.0 if abs(difference) <= tiny else float("nan"))
     ratio = float("nan")
     if not is_binary(column):
-        below = _variance(two, w_two)
-        ratio = _variance(one, w_one) / below if below > 0 else float("nan")
+        below = _variance(two, w_two, binary=False)
+        ratio = _variance(one, w_one, binary=False) / below if below > 0 else float("nan")
     return Alike(float(mean_one), float(mean_two), smd, ratio, _distance(one, w_one, two, w_two))
 
 
@@ -115,13 +118,14 @@ def is_binary(column: Floats) -> bool:
     return bool(np.all((column == 0) | (column == 1)))
 
 
-def _variance(column: Floats, weights: Floats) -> float:
+def _variance(column: Floats, weights: Floats, binary: bool) -> float:
+    """Return a group's variance; what kind of column it is, the whole column says."""
     total = weights.sum()
     if total <= 0:
         return 0.0
     share = weights / total
     mean = float(share @ column)
-    if is_binary(column):
+    if binary:
         return max(mean * (1 - mean), 0.0)
     shrink = 1 - float(share @ share)
     return float(share @ (column - mean) ** 2) / shrink if shrink > 0 else 0.0
