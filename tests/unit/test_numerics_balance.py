@@ -113,7 +113,7 @@ def test_no_more_columns_are_kept_than_there_are_rows() -> None:
 
 
 def test_a_group_of_noughts_and_ones_does_not_make_a_number_binary() -> None:
-    """A group's variance is that of the column's kind, whatever values the group happens to hold."""
+    """A group's variance is that of the column's kind, whatever values the group holds."""
     column = np.array([0.0, 1.0, -2.0, -2.0])
     first = np.array([True, True, False, False])
     assert_allclose(standardiser(column, first, "ATT"), np.sqrt(0.5))
