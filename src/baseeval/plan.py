@@ -360,16 +360,33 @@ def read_plan(path: str | Path) -> Plan:
         one), wrong values (and those allowed), parts that disagree, sections
         that are not built yet.
     """
-    path = Path(path)
+    return plan_from_keys(read_keys(Path(path)), Path(path))
+
+
+def read_keys(path: Path) -> dict[str, Any]:
+    """Read the keys of a study file as they are written.
+
+    Parameters
+    ----------
+    path : pathlib.Path
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    PlanError
+        The file is not there, or not TOML.
+    """
     try:
-        written = tomllib.loads(path.read_bytes().decode("utf-8-sig"))
+        return tomllib.loads(path.read_bytes().decode("utf-8-sig"))
     except OSError:
         raise PlanError(
             Problem(path.name, "the study file cannot be read", "Check the path.")
         ) from None
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise PlanError(Problem(path.name, f"this is not TOML ({error})", "Mend it.")) from None
-    return plan_from_keys(written, path)
 
 
 def plan_from_keys(written: dict[str, Any], path: Path) -> Plan:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.design.registry import DESIGNS
@@ -11,7 +12,7 @@ from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
 from baseeval.measures.scoring import KINDS
-from baseeval.plan import Plan, nearest, read_plan
+from baseeval.plan import Plan, nearest, read_keys, read_plan
 
 
 def read_study(path: str | Path) -> Plan:
@@ -30,8 +31,12 @@ def read_study(path: str | Path) -> Plan:
     PlanError
         With every fault at once.
     """
-    plan = read_plan(path)
-    problems = [*_later(plan), *_designs(plan), *_models(plan), *_profile(plan)]
+    path = Path(path)
+    try:
+        plan = read_plan(path)
+    except PlanError as error:
+        raise PlanError([*error.problems, *_names(path.name, read_keys(path))]) from None
+    problems = [*_later(plan), *_names(path.name, read_keys(path)), *_capabilities(plan)]
     if problems:
         raise PlanError(problems)
     return plan
@@ -90,17 +95,33 @@ def _later(plan: Plan) -> list[Problem]:
     return problems
 
 
-def _designs(plan: Plan) -> list[Problem]:
+def _names(file: str, written: dict[str, Any]) -> list[Problem]:
+    """Name the designs, models and profile that are not there, whatever else is wrong."""
+    problems: list[Problem] = []
+    for section, key, kind, known in (
+        ("design", "methods", "design", DESIGNS),
+        ("analysis", "models", "model", MODELS),
+        ("release", "profile", "profile", PROFILES),
+    ):
+        held = written.get(section)
+        value = held.get(key, []) if isinstance(held, dict) else []
+        names = [value] if isinstance(value, str) else value if isinstance(value, list) else []
+        where = f"{file}, [{section}] {key}"
+        problems += [
+            Problem(where, f"the {kind} `{name}` is not there (yet)", nearest(name, list(known)))
+            for name in names
+            if isinstance(name, str) and name not in known
+        ]
+        if len(set(map(str, names))) < len(names):
+            problems.append(Problem(where, f"a {kind} is named twice", "Name each once."))
+    return problems
+
+
+def _capabilities(plan: Plan) -> list[Problem]:
+    """Name what is asked of a design that it cannot do."""
     where = f"{plan.path.name}, [design] methods"
-    methods, estimand = plan.design.methods, plan.design.estimand
-    problems = [
-        Problem(where, f"the design `{name}` is not there (yet)", nearest(name, list(DESIGNS)))
-        for name in methods
-        if name not in DESIGNS
-    ]
-    if len(set(methods)) < len(methods):
-        problems.append(Problem(where, "a design is named twice", "Name each once."))
-    for name in methods:
+    estimand, problems = plan.design.estimand, []
+    for name in plan.design.methods:
         spec = DESIGNS.get(name)
         if spec is None:
             continue
@@ -119,23 +140,3 @@ def _designs(plan: Plan) -> list[Problem]:
                 Problem(where, f"`{name}` needs covariates", "Name some in [covariates] adjust.")
             )
     return problems
-
-
-def _models(plan: Plan) -> list[Problem]:
-    where = f"{plan.path.name}, [analysis] models"
-    models = plan.analysis.models
-    problems = [
-        Problem(where, f"the model `{name}` is not there (yet)", nearest(name, list(MODELS)))
-        for name in models
-        if name not in MODELS
-    ]
-    if len(set(models)) < len(models):
-        problems.append(Problem(where, "a model is named twice", "Name each once."))
-    return problems
-
-
-def _profile(plan: Plan) -> list[Problem]:
-    if plan.release.profile in PROFILES:
-        return []
-    where = f"{plan.path.name}, [release] profile"
-    return [Problem(where, "this profile is not known", nearest(plan.release.profile, [*PROFILES]))]

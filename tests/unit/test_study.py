@@ -92,7 +92,7 @@ def test_propensity_serves_every_estimand(tmp_path, estimand):
         ({"kind": "binary"}, "the kind `binary` is reserved for a later version"),
         ({"kind": "ordinal"}, "Kinds built so far: continuous, sessions, scale"),
         ({"data": 'source = "npd"'}, "reading `npd` is reserved for a later version"),
-        ({"profile": "srss"}, "this profile is not known. Did you mean `srs`?"),
+        ({"profile": "srss"}, "the profile `srss` is not there (yet). Did you mean `srs`?"),
     ],
 )
 def test_a_method_that_is_not_there_is_named_with_the_nearest(tmp_path, changes, words):
@@ -118,3 +118,32 @@ def test_check_tells_who_would_be_compared(tmp_path):
 
     assert cohort.sizes == {"base": 1}
     assert cohort.contrasts == ()
+
+
+def test_a_fault_of_shape_hides_no_fault_of_method(tmp_path):
+    text = """
+        [study]
+        name = "s"
+        titel = "A study"
+        [data]
+        table = "p.csv"
+        [[outcomes]]
+        name = "y"
+        kind = "continuous"
+        column = "y"
+        [design]
+        methods = ["entropie"]
+        [analysis]
+        models = ["multi"]
+        [release]
+        profile = "sr"
+    """
+    plan = tmp_path / "study.toml"
+    plan.write_text("\n".join(line.strip() for line in text.splitlines()), encoding="utf-8")
+
+    with pytest.raises(PlanError) as caught:
+        be.read_study(plan)
+
+    told = str(caught.value)
+    for words in ("`titel` is not known", "`entropie`", "`entropy`", "`multi`", "`sr`"):
+        assert words in told
