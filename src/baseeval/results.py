@@ -184,6 +184,29 @@ class Effect:
     parameters: int = 0
 
 
+def target_of(contrast: str, estimand: str) -> str:
+    """Return whom an estimand of a contrast is about.
+
+    Parameters
+    ----------
+    contrast : str
+        Empty for a plain table, whose arms are called first and second.
+    estimand : str
+
+    Returns
+    -------
+    str
+        An arm, or the union of both.
+
+    Examples
+    --------
+    >>> target_of("base_vs_host", "ATT")
+    'base'
+    """
+    first, second = CONTRASTS.get(contrast, ("first", "second"))
+    return {"ATT": first, "ATC": second}.get(estimand, "union")
+
+
 _DTYPES = {"text": "string", "number": "float64", "count": "Int64", "flag": "bool"}
 
 

@@ -169,3 +169,22 @@ def test_a_terminal_sees_a_progress_bar(root: Path, tmp_path: Path) -> None:
     assert child.wait() == 0
     assert "━".encode() in shown
     assert b"/7" in shown
+
+
+def test_a_model_without_design_runs_under_any_estimand(root: Path, tmp_path: Path) -> None:
+    """`unadjusted` carries no design: it must not stop a study of the overlap."""
+    plan = (root / "analyses" / "src_replication" / "study.toml").read_text(encoding="utf-8")
+    plan = plan.replace('estimand = "ATT"', 'estimand = "ATO"')
+    plan = plan.replace('methods = ["none", "entropy", "nearest"]', 'methods = ["propensity"]')
+    plan = plan.replace("../../synthetic_data/sample/pupils.csv", "pupils.csv")
+    shutil.copy(root / "synthetic_data" / "sample" / "pupils.csv", tmp_path)
+    (tmp_path / "study.toml").write_text(plan, encoding="utf-8")
+
+    rows = pd.read_parquet(be.run(tmp_path / "study.toml") / "results.parquet")
+
+    assert set(zip(rows["design"], rows["model"], strict=True)) == {
+        ("propensity", "multilevel"),
+        ("none", "unadjusted"),
+    }
+    assert set(rows["target"]) == {"union"}
+    assert rows.loc[rows["model"] == "unadjusted", "estimate"].notna().any()

@@ -16,7 +16,7 @@ from baseeval.design.registry import DESIGNS
 from baseeval.design.sample import DesignSample, table_sample
 from baseeval.errors import EstimationError, Problem, UsageError
 from baseeval.plan import nearest
-from baseeval.results import CONTRASTS, Weights
+from baseeval.results import CONTRASTS, Weights, target_of
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +86,21 @@ def check_method(
             "Name some; between schools, too few schools leave no room for school-level ones.",
         )
         raise EstimationError(problem) if sample.contrast else UsageError(problem)
+    check_arms(method, sample)
+
+
+def check_arms(method: str, sample: DesignSample) -> None:
+    """Refuse a design of which an arm is empty.
+
+    Parameters
+    ----------
+    method : str
+    sample : DesignSample
+
+    Raises
+    ------
+    EstimationError
+    """
     if not (sample.treated.any() and (~sample.treated).any()):
         raise EstimationError(
             Problem(
@@ -185,8 +200,6 @@ def made_weights(
     -------
     Weights
     """
-    first, second = CONTRASTS.get(sample.contrast, ("first", "second"))
-    target = {"ATT": first, "ATC": second}.get(estimand, "union")
     return Weights(
         weights=weights,
         treated=sample.treated,
@@ -194,7 +207,7 @@ def made_weights(
         names=sample.names,
         method=method,
         estimand=estimand,
-        target=target,
+        target=target_of(sample.contrast, estimand),
         contrast=sample.contrast,
         pupil=sample.pupil,
         school=sample.school,

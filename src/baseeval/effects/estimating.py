@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from baseeval.cohort.building import Cohort
-from baseeval.design.deciding import weight
+from baseeval.design.contrast import contrast_sample
+from baseeval.design.requests import check_arms, made_weights
 from baseeval.effects.flagging import flags_of_rows
 from baseeval.effects.occasions import Occasion, covered, occasions
 from baseeval.effects.registry import MODELS
@@ -68,6 +69,9 @@ def estimate(cohort: Cohort, *, design: Weights, models: Sequence[str]) -> pd.Da
 def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
     """Return the design `none` for a model, with the covariates that it uses.
 
+    It is what a model that carries no design falls back on, so it takes the
+    plan's estimand whether or not a plan could have named `none` with it.
+
     Parameters
     ----------
     cohort : Cohort
@@ -77,16 +81,17 @@ def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
     Returns
     -------
     Weights
+
+    Raises
+    ------
+    EstimationError
+        An arm has no pupil with every covariate.
     """
     names: list[str] | None = None if spec.uses_covariates else []
-    return weight(
-        cohort,
-        contrast=contrast,
-        method="none",
-        estimand=cohort.plan.design.estimand,
-        covariates=names,
-        exact=names,
-    )
+    sample = contrast_sample(cohort, contrast, names, names)
+    check_arms("none", sample)
+    ones = np.ones(len(sample.treated))
+    return made_weights(sample, ones, "none", cohort.plan.design.estimand)
 
 
 def estimate_one(

@@ -9,7 +9,7 @@ from baseeval.cohort.building import Cohort
 from baseeval.effects.occasions import Occasion, smallest_in_sd
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
 from baseeval.measures.scoring import KINDS
-from baseeval.results import CONTRASTS, Effect
+from baseeval.results import Effect, target_of
 
 #: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).
 LOW_DF = 4.0
@@ -42,7 +42,6 @@ def empty_row(
     Effect
     """
     plan = cohort.plan
-    first, second = CONTRASTS[contrast]
     estimand = plan.design.estimand
     return Effect(
         study=plan.study.name,
@@ -52,7 +51,7 @@ def empty_row(
         wave=time.wave,
         contrast=contrast,
         estimand=estimand,
-        target={"ATT": first, "ATC": second}.get(estimand, "union"),
+        target=target_of(contrast, estimand),
         design=method,
         model=spec.name,
         unit=time.outcome.unit or KINDS[time.outcome.kind].unit,
