@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import pandas as pd
@@ -59,17 +58,13 @@ def make_designs(cohort: Cohort) -> Designs:
     return Designs(made, failed, check_balance(made.values()))
 
 
-def estimate_all(
-    cohort: Cohort, designs: Designs, progress: Callable[[str], None] = lambda _: None
-) -> pd.DataFrame:
+def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
     """Estimate every outcome, contrast, design and model of a study.
 
     Parameters
     ----------
     cohort : Cohort
     designs : Designs
-    progress : callable
-        Told what is being estimated.
 
     Returns
     -------
@@ -84,7 +79,6 @@ def estimate_all(
     for contrast in cohort.contrasts:
         here = list(covered(times, contrast))
         for name in cohort.plan.analysis.models:
-            progress(f"{contrast}, {name}")
             spec = MODELS[name]
             methods = [method for method in asked if method in spec.designs] or ["none"]
             for method in methods:

@@ -341,28 +341,6 @@ class Plan(_Section):
         }
 
 
-def read_plan(path: str | Path) -> Plan:
-    """Read a study file strictly.
-
-    Parameters
-    ----------
-    path : str or pathlib.Path
-        The TOML file.
-
-    Returns
-    -------
-    Plan
-
-    Raises
-    ------
-    PlanError
-        With every fault at once: not TOML, unknown keys (and the nearest known
-        one), wrong values (and those allowed), parts that disagree, sections
-        that are not built yet.
-    """
-    return plan_from_keys(read_keys(Path(path)), Path(path))
-
-
 def read_keys(path: Path) -> dict[str, Any]:
     """Read the keys of a study file as they are written.
 

@@ -12,7 +12,7 @@ from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
 from baseeval.measures.scoring import KINDS
-from baseeval.plan import Plan, nearest, read_keys, read_plan
+from baseeval.plan import Plan, nearest, plan_from_keys, read_keys
 
 
 def read_study(path: str | Path) -> Plan:
@@ -32,11 +32,13 @@ def read_study(path: str | Path) -> Plan:
         With every fault at once.
     """
     path = Path(path)
+    written = read_keys(path)
+    names = _names(path.name, written)
     try:
-        plan = read_plan(path)
+        plan = plan_from_keys(written, path)
     except PlanError as error:
-        raise PlanError([*error.problems, *_names(path.name, read_keys(path))]) from None
-    problems = [*_later(plan), *_names(path.name, read_keys(path)), *_capabilities(plan)]
+        raise PlanError([*error.problems, *names]) from None
+    problems = [*_later(plan), *names, *_capabilities(plan)]
     if problems:
         raise PlanError(problems)
     return plan

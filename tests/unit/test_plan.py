@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from baseeval.errors import PlanError
-from baseeval.plan import RESERVED, nearest, plan_from_keys, plan_hash, read_plan
+from baseeval.plan import RESERVED, nearest, plan_from_keys, plan_hash, read_keys
 
 PLAN = """
 [study]
@@ -113,7 +113,7 @@ def test_a_file_with_a_byte_order_mark_is_read(tmp_path):
     path = tmp_path / "study.toml"
     path.write_text(PLAN, encoding="utf-8-sig")
 
-    plan = read_plan(path)
+    plan = plan_from_keys(read_keys(path), path)
 
     assert plan.path == path
     assert plan.hash == plan_hash(tomllib.loads(PLAN))
@@ -124,7 +124,7 @@ def test_a_file_that_is_not_utf8_is_not_toml(tmp_path):
     path.write_bytes(PLAN.replace("A small", "Une école").encode("cp1252"))
 
     with pytest.raises(PlanError, match="this is not TOML"):
-        read_plan(path)
+        plan_from_keys(read_keys(path), path)
 
 
 def test_every_fault_is_named_at_once(keys):

@@ -13,8 +13,6 @@ from baseeval.engine.duckdb_engine import Engine
 from baseeval.measures.scoring import score
 from baseeval.plan import Plan
 
-_ORDER = ["outcome", WAVE, SCHOOL, PUPIL]
-
 
 def score_table(
     rows: nw.LazyFrame[Any], pupils: nw.LazyFrame[Any], plan: Plan, engine: Engine
