@@ -33,6 +33,74 @@ class Problem:
         return f"{self.where}: {self.what}. {self.remedy}"
 
 
+@dataclass(frozen=True, slots=True)
+class Fault(Problem):
+    """A problem of a table, counted.
+
+    Parameters
+    ----------
+    where, what, remedy : str
+    file : str
+        The file or files, as messages name them.
+    column : str
+        Empty where no one column is at fault.
+    rule : str
+        Short and fixed name of what is broken.
+    count : int
+        Rows, pupils or schools.
+    stops : bool
+        Whether the study cannot go on; otherwise the rows were read as `what` says.
+    """
+
+    file: str = ""
+    column: str = ""
+    rule: str = ""
+    count: int = 0
+    stops: bool = True
+
+
+def fault(
+    file: str,
+    column: str,
+    rule: str,
+    count: int,
+    what: str,
+    remedy: str,
+    *,
+    unit: str = "row",
+    verb: str = "have",
+    stops: bool = False,
+) -> Fault:
+    """Word a fault of a table from its count.
+
+    Parameters
+    ----------
+    file, column, rule : str
+    count : int
+    what : str
+        Completes "3 rows have ...".
+    remedy : str
+    unit : str
+        What is counted, in the singular.
+    verb : str
+        In the plural: "have" or "hold".
+    stops : bool
+
+    Returns
+    -------
+    Fault
+
+    Examples
+    --------
+    >>> print(fault("spells.csv", "end", "end_before_start", 2, "an end before the start", "Mend."))
+    spells.csv, column `end`: 2 rows have an end before the start. Mend.
+    """
+    where = f"{file}, column `{column}`" if column else file
+    singular = {"have": "has"}.get(verb, f"{verb}s")
+    counted = f"1 {unit} {singular}" if count == 1 else f"{count:,} {unit}s {verb}"
+    return Fault(where, f"{counted} {what}", remedy, file, column, rule, count, stops)
+
+
 class BaseevalError(Exception):
     """Base of every error that baseeval raises on purpose.
 

@@ -14,7 +14,7 @@ def scored(outcome, **columns):
     """Score an outcome over columns of text; give the values and the reasons."""
     size = len(next(iter(columns.values())))
     contracts = [ColumnContract("order", "number", "order")]
-    contracts += [ColumnContract(name, "number", "x", outcome.labels) for name in columns]
+    contracts += [ColumnContract(name, "number", "x", labels=outcome.labels) for name in columns]
     with Engine() as engine:
         frame = engine.table(pa.table({"order": range(size), **columns}))
         typed = read_values(frame, contracts, engine, "p.csv")

@@ -21,6 +21,10 @@ SUPPRESSION_CODES: Mapping[str, str] = MappingProxyType(
     }
 )
 
+#: Words for yes and no, compared without regard to case.
+YES: tuple[str, ...] = ("1", "y", "yes", "true", "t")
+NO: tuple[str, ...] = ("0", "n", "no", "false", "f")
+
 #: Text that means no more than an empty cell.
 BLANKS: tuple[str, ...] = ("", "NaN", "nan")
 

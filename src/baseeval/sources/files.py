@@ -12,6 +12,7 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any
 
@@ -39,7 +40,7 @@ _UNREADABLE = (
 )
 
 
-def find_files(pattern: str, folder: Path) -> list[Path]:
+def find_files(pattern: str, folder: Path, key: str = "[data] `table`") -> list[Path]:
     """Find the files that a plan's pattern names, in a fixed order.
 
     Parameters
@@ -48,6 +49,8 @@ def find_files(pattern: str, folder: Path) -> list[Path]:
         A file or a glob, relative to `folder`.
     folder : pathlib.Path
         The folder of the study file.
+    key : str
+        The key of the study file that names them, for messages.
 
     Returns
     -------
@@ -71,7 +74,7 @@ def find_files(pattern: str, folder: Path) -> list[Path]:
             Problem(
                 pattern,
                 "no such file",
-                "Check [data] `table`; a relative path starts at the study file's folder. A README "
+                f"Check {key}; a relative path starts at the study file's folder. A README "
                 "there may say how the file is made.",
             )
         )
@@ -106,7 +109,11 @@ def fingerprint(path: Path) -> str:
 
 
 def read_file(
-    path: Path, engine: Engine, sheet: str | None, named: Sequence[str]
+    path: Path,
+    engine: Engine,
+    sheet: str | None,
+    named: Sequence[str],
+    knows: Callable[[str], bool] | None = None,
 ) -> nw.LazyFrame[Any]:
     """Read one file: text columns from CSV and workbooks, typed ones from Parquet.
 
@@ -117,8 +124,10 @@ def read_file(
     sheet : str, optional
         Sheet of a workbook; the only one by default.
     named : sequence of str
-        The columns that the study names: a first line with none of them holds
-        no headings, and is not quoted in a message.
+        The columns that the study names, for messages.
+    knows : callable, optional
+        True of a heading that the study can use; by default one of `named`. A
+        first line with none holds no headings, and is not quoted in a message.
 
     Returns
     -------
@@ -129,14 +138,15 @@ def read_file(
     DataError
     """
     name = path.name.lower()
+    wanted = _Wanted(named, knows or set(named).__contains__)
     try:
         if name.endswith(".parquet"):
             frame = engine.parquet(path)
-            _check_header(path, frame.collect_schema().names(), named)
+            _check_header(path, frame.collect_schema().names(), wanted)
             return frame
         if name.endswith(".xlsx"):
-            return engine.table(_workbook(path, sheet, named))
-        return _csv(path, engine, named)
+            return engine.table(_workbook(path, sheet, wanted))
+        return _csv(path, engine, wanted)
     except _UNREADABLE as error:
         if isinstance(error, DataError):
             raise
@@ -150,7 +160,15 @@ def read_file(
         ) from None
 
 
-def _csv(path: Path, engine: Engine, named: Sequence[str]) -> nw.LazyFrame[Any]:
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """The headings that a study can use."""
+
+    named: Sequence[str]
+    knows: Callable[[str], bool]
+
+
+def _csv(path: Path, engine: Engine, wanted: _Wanted) -> nw.LazyFrame[Any]:
     plain = _as_utf8(path, engine.spill)
     with io.TextIOWrapper(_open(plain), encoding="utf-8-sig", newline="") as text:
         line = text.readline()
@@ -159,7 +177,7 @@ def _csv(path: Path, engine: Engine, named: Sequence[str]) -> nw.LazyFrame[Any]:
         name.strip()
         for name in next(csv.reader([line], delimiter=delimiter, skipinitialspace=True), [])
     ]
-    _check_header(path, columns, named)
+    _check_header(path, columns, wanted)
     frame, faulty = engine.csv(plain, columns, delimiter)
     if faulty:
         raise DataError(
@@ -176,17 +194,17 @@ def _lines(count: int) -> str:
     return "1 line does" if count == 1 else f"{count} lines do"
 
 
-def _check_header(path: Path, columns: list[str], named: Sequence[str]) -> None:
+def _check_header(path: Path, columns: list[str], wanted: _Wanted) -> None:
     problems = []
     if not any(columns):
         raise DataError(Problem(path.name, "the file is empty", "Export it again."))
-    if not set(named) & set(columns):
-        wanted = ", ".join(f"`{name}`" for name in named)
+    if not any(wanted.knows(column) for column in columns):
+        names = ", ".join(f"`{name}`" for name in wanted.named)
         raise DataError(
             Problem(
                 path.name,
                 "the first line holds none of the columns that the study names",
-                f"Put the headings there, or mend the study file; it names {wanted}.",
+                f"Put the headings there, or mend the study file; it names {names}.",
             )
         )
     blank = sum(not column for column in columns)
@@ -240,7 +258,7 @@ def _as_utf8(path: Path, spill: Path) -> Path:
         return copy
 
 
-def _workbook(path: Path, sheet: str | None, named: Sequence[str]) -> pa.Table:
+def _workbook(path: Path, sheet: str | None, wanted: _Wanted) -> pa.Table:
     """Read a sheet of a workbook as text, headings in its first row."""
     book = openpyxl.load_workbook(path, read_only=True, data_only=True)
     try:
@@ -263,7 +281,7 @@ def _workbook(path: Path, sheet: str | None, named: Sequence[str]) -> pa.Table:
         columns = [_cell(value) or "" for value in next(rows)]
         while columns and not columns[-1]:
             columns.pop()
-        _check_header(path, columns, named)
+        _check_header(path, columns, wanted)
         cells = [[_cell(value) for value in row[: len(columns)]] for row in rows]
     finally:
         book.close()

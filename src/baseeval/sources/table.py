@@ -13,7 +13,8 @@ from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Problem
 from baseeval.plan import OutcomeSection, Plan, nearest
 from baseeval.sources.files import find_files, fingerprint, read_file
-from baseeval.sources.values import Typed, as_text, read_values
+from baseeval.sources.stacking import stacked
+from baseeval.sources.values import Typed, read_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,7 +66,7 @@ def read_table(plan: Plan, engine: Engine) -> Source:
     if problems:
         raise DataError(problems)
     frames = [frame.select(*wanted) for frame in frames]
-    together = frames[0] if len(frames) == 1 else nw.concat(_alike(frames), how="vertical")
+    together = stacked(frames)
     files = tuple((path.name, fingerprint(path)) for path in paths)
     engine.shut()
     return Source(read_values(together, contracts, engine, label), files, label)
@@ -133,18 +134,4 @@ def _absent_columns(path: Path, held: list[str], contracts: list[ColumnContract]
         )
         for contract in contracts
         if contract.name not in held
-    ]
-
-
-def _alike(frames: list[nw.LazyFrame[Any]]) -> list[nw.LazyFrame[Any]]:
-    """Give the files one type a column: text wherever any of them holds text."""
-    schemas = [frame.collect_schema() for frame in frames]
-    differ = [
-        name for name in schemas[0].names() if len({str(schema[name]) for schema in schemas}) > 1
-    ]
-    if not differ:
-        return frames
-    return [
-        frame.with_columns(*(as_text(name, schema[name]) for name in differ))
-        for frame, schema in zip(frames, schemas, strict=True)
     ]

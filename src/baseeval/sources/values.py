@@ -1,23 +1,30 @@
-"""Reading values: text into numbers and categories, with a reason for all that is missing."""
+"""Reading values: text into numbers, dates and codes, with a reason for all that is missing.
+
+Every value is parsed once. The query that types the columns also marks each row with what is wrong
+in it, one bit a check; all counts are then made from the marks, without the data.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
+import numpy as np
 
-from baseeval.contracts.codes import BLANKS, NUMBER, SUPPRESSION_CODES
 from baseeval.contracts.columns import ColumnContract
+from baseeval.contracts.tables import Rule
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import Problem
+from baseeval.errors import Fault, fault
+from baseeval.sources.reading import Reading, absent, is_number, read_column, trimmed
 
 #: Column that holds why a value is not there; null where it is.
 WHY = "why:"
 
-#: Whole numbers from here on are not all told apart by a 64-bit float.
-_EXACT = 2.0**53
+#: Bits of a mark: a signed 64-bit integer less its sign, and one to spare.
+_BITS = 62
+_MARK = "mark:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,18 +37,26 @@ class Typed:
         Each column by its name; each measured one with a second, ``why:name``.
     numeric : frozenset of str
         The columns that are numbers.
-    problems : tuple of Problem
+    problems : tuple of Fault
+        Those that stop the study, and those that only count rows.
+    coded : mapping of str to int
+        Of each measured column: rows where a code stands for the value.
     """
 
     frame: nw.LazyFrame[Any]
     numeric: frozenset[str]
-    problems: tuple[Problem, ...]
+    problems: tuple[Fault, ...]
+    coded: Mapping[str, int]
 
 
 def read_values(
-    frame: nw.LazyFrame[Any], contracts: Sequence[ColumnContract], engine: Engine, file: str
+    frame: nw.LazyFrame[Any],
+    contracts: Sequence[ColumnContract],
+    engine: Engine,
+    file: str,
+    rules: Sequence[Rule] = (),
 ) -> Typed:
-    """Type the columns of a frame as their contracts say.
+    """Type the columns of a frame as their contracts say, and check it in the same pass.
 
     Parameters
     ----------
@@ -51,6 +66,8 @@ def read_values(
     engine : Engine
     file : str
         Named in messages.
+    rules : sequence of Rule
+        What must hold between columns that `contracts` name.
 
     Returns
     -------
@@ -59,203 +76,181 @@ def read_values(
         other text in a number is a problem with its count of rows.
     """
     held = frame.collect_schema()
-    trimmed = frame.select(*(_trimmed(c.name, held[c.name]) for c in contracts))
-    types = trimmed.collect_schema()
-    counts = engine.counts(trimmed, _tallies(contracts, types))
-    problems: list[Problem] = []
-    numeric: set[str] = set()
+    clean = frame.select(*(trimmed(c, held[c.name]) for c in contracts))
+    types = clean.collect_schema()
+    settled, problems = _settled(clean, contracts, types, engine, file)
+    readings = [read_column(contract, types[contract.name]) for contract in settled]
+    marks: list[tuple[str, nw.Expr]] = []
     columns: list[nw.Expr] = []
-    for contract in contracts:
-        name = contract.name
-        number, text = counts.get(f"number {name}", 0), counts.get(f"text {name}", 0)
-        kind = contract.kind
-        if kind == "either":
-            mixed = number > 0 and text > 0
-            kind = "number" if number > 0 and not text else "category"
-            if mixed:
-                problems.append(_mixed(file, name, number, text))
-        elif kind == "number" and text:
-            problems.append(_not_numbers(file, name, text, bool(contract.labels)))
-        if kind == "key":
-            columns.append(as_text(name, types[name]))
-            continue
-        if contract.kind == "category":
-            # The plan says that its words are levels, `low` and `x` among them.
-            label = as_text(name, types[name])
-            blank = nw.when(label.is_null()).then(nw.lit("blank")).otherwise(None)
-            columns += [label, blank.alias(WHY + name)]
-            continue
-        if kind == "number":
-            numeric.add(name)
-            columns.append(_number(contract, types[name]))
-        else:
-            columns.append(_missing_as_null(name, types[name]))
-        columns.append(_why(name, types[name]))
-    typed = engine.keep(trimmed.select(*columns))
-    problems += _infinite(typed, sorted(numeric), engine, file)
-    problems += _out_of_range(typed, contracts, engine, file)
-    return Typed(typed, frozenset(numeric), tuple(problems))
+    for contract, reading in zip(settled, readings, strict=True):
+        columns.append(reading.value)
+        if reading.why is not None:
+            columns.append(reading.why.alias(WHY + contract.name))
+        marks += _marks_of(contract.name, reading)
+    rows = [rule for rule in rules if not rule.per]
+    typed = clean.select(*columns, *_packed([fault for _, fault in marks], _MARK))
+    names = [name for name in typed.collect_schema().names() if not name.startswith(_MARK)]
+    broken = _packed([rule.fault for rule in rows], f"{_MARK}rule")
+    typed = engine.keep(typed.with_columns(*broken) if broken else typed)
+    counts = dict(
+        zip(
+            [name for name, _ in marks],
+            _unpacked(typed, len(marks), _MARK, engine),
+            strict=True,
+        )
+    )
+    for contract, reading in zip(settled, readings, strict=True):
+        problems += [
+            fault(
+                file,
+                contract.name,
+                check.rule,
+                counts[f"{contract.name} {check.rule}"],
+                check.what,
+                check.remedy,
+                verb="hold",
+                stops=check.stops,
+            )
+            for check in reading.checks
+            if counts[f"{contract.name} {check.rule}"]
+        ]
+    order = [contract.name for contract in settled]
+    problems.sort(key=lambda problem: order.index(problem.column))
+    problems += _broken(file, rows, _unpacked(typed, len(rows), f"{_MARK}rule", engine))
+    frame = typed.select(*names)
+    problems += _between_rows(file, frame, [rule for rule in rules if rule.per], engine)
+    return Typed(
+        frame,
+        frozenset(c.name for c in settled if c.kind in ("number", "integer", "flag")),
+        tuple(problems),
+        {c.name: counts[f"{c.name} coded"] for c in settled if f"{c.name} coded" in counts},
+    )
 
 
-def as_text(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return a column as the text that a CSV file of it would hold.
-
-    Parameters
-    ----------
-    name : str
-    dtype : narwhals DType
-        Whole numbers held with a point lose it, so that a code keeps its look.
-
-    Returns
-    -------
-    narwhals expression
-        Missing where the cell is blank.
-    """
-    column = nw.col(name)
-    text = column.cast(nw.String)
-    if dtype.is_float() or dtype == nw.Decimal:
-        number = column.cast(nw.Float64)
-        is_whole = (number == number.round(0)) & (number.abs() < _EXACT)
-        whole = nw.when(is_whole).then(number).otherwise(0.0).cast(nw.Int64)
-        text = nw.when(is_whole).then(whole.cast(nw.String)).otherwise(text)
-    return nw.when(~text.is_in(list(BLANKS))).then(text).otherwise(None).alias(name)
-
-
-def _trimmed(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return text without its margins; what is no number either (a date, say) as text."""
-    if dtype.is_numeric() or dtype == nw.Boolean:
-        return nw.col(name)
-    return nw.col(name).cast(nw.String).str.strip_chars()
-
-
-def _codes(name: str) -> nw.Expr:
-    return nw.col(name).is_in(list(SUPPRESSION_CODES))
-
-
-def _absent(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return an expression true where there is no value, for whatever reason."""
-    if dtype.is_float():
-        return nw.col(name).is_null() | nw.col(name).is_nan()
-    if dtype != nw.String:
-        return nw.col(name).is_null()
-    return nw.col(name).is_null() | nw.col(name).is_in(list(BLANKS)) | _codes(name)
-
-
-def _is_number(name: str) -> nw.Expr:
-    return nw.col(name).str.contains(NUMBER)
-
-
-def _is_label(contract: ColumnContract) -> nw.Expr:
-    words = [word.strip().lower() for word in contract.labels]
-    return nw.col(contract.name).str.to_lowercase().is_in(words)
-
-
-def _tallies(
-    contracts: Sequence[ColumnContract], types: Mapping[str, nw.dtypes.DType]
-) -> dict[str, nw.Expr]:
+def _settled(
+    frame: nw.LazyFrame[Any],
+    contracts: Sequence[ColumnContract],
+    types: Mapping[str, nw.dtypes.DType],
+    engine: Engine,
+    file: str,
+) -> tuple[list[ColumnContract], list[Fault]]:
+    """Decide of each column that may be either whether it is a number."""
     tallies: dict[str, nw.Expr] = {}
     for contract in contracts:
-        if contract.kind not in ("number", "either"):
-            continue
-        name = contract.name
-        present = ~_absent(name, types[name])
-        if types[name] != nw.String:
-            tallies[f"number {name}"] = present
-            continue
-        good = _is_number(name) | _is_label(contract) if contract.labels else _is_number(name)
-        tallies[f"number {name}"] = present & good
-        tallies[f"text {name}"] = present & ~good
-    return tallies
+        if contract.kind == "either":
+            present = ~absent(contract, types[contract.name])
+            is_text = types[contract.name] == nw.String
+            number = is_number(contract) if is_text else nw.lit(True)
+            tallies[f"number {contract.name}"] = present & number
+            tallies[f"text {contract.name}"] = present & ~number
+    counts = engine.counts(frame, tallies)
+    settled: list[ColumnContract] = []
+    problems: list[Fault] = []
+    for contract in contracts:
+        if contract.kind == "either":
+            numbers, texts = (counts[f"{kind} {contract.name}"] for kind in ("number", "text"))
+            if numbers and texts:
+                problems.append(_mixed(file, contract.name, numbers, texts))
+            contract = replace(contract, kind="number" if numbers and not texts else "word")
+        settled.append(contract)
+    return settled, problems
 
 
-def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
-    name = contract.name
-    if dtype != nw.String:
-        present = nw.when(~_absent(name, dtype)).then(nw.col(name)).otherwise(None)
-        return present.cast(nw.Float64).alias(name)
-    text = nw.when(_is_number(name)).then(nw.col(name)).otherwise(None)
-    value = text.cast(nw.Float64)
-    for word, number in contract.labels.items():
-        said = nw.col(name).str.to_lowercase() == word.strip().lower()
-        value = nw.when(said).then(nw.lit(float(number))).otherwise(value)
-    return value.alias(name)
+def _marks_of(name: str, reading: Reading) -> list[tuple[str, nw.Expr]]:
+    marks = [(f"{name} {check.rule}", check.fault) for check in reading.checks]
+    if reading.coded is not None:
+        marks.append((f"{name} coded", reading.coded))
+    return marks
 
 
-def _missing_as_null(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    label = as_text(name, dtype)
-    return nw.when(~_absent(name, dtype)).then(label).otherwise(None).alias(name)
+def _packed(faults: Sequence[nw.Expr], prefix: str) -> list[nw.Expr]:
+    """Pack truths into whole numbers, one bit each."""
+    packed = []
+    for start in range(0, len(faults), _BITS):
+        bits = [
+            nw.when(fault).then(nw.lit(1 << bit)).otherwise(nw.lit(0)).cast(nw.Int64)
+            for bit, fault in enumerate(faults[start : start + _BITS])
+        ]
+        total = bits[0]
+        for bit in bits[1:]:
+            total = total + bit
+        packed.append(total.cast(nw.Int64).alias(f"{prefix}{start // _BITS}"))
+    return packed
 
 
-def _why(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    blank = nw.when(_absent(name, dtype)).then(nw.lit("blank")).otherwise(None)
-    if dtype != nw.String:
-        return blank.alias(WHY + name)
-    return nw.when(_codes(name)).then(nw.col(name)).otherwise(blank).alias(WHY + name)
-
-
-def _infinite(
-    frame: nw.LazyFrame[Any], numeric: Sequence[str], engine: Engine, file: str
-) -> list[Problem]:
-    counts = engine.counts(frame, {name: ~nw.col(name).is_finite() for name in numeric})
-    return [
-        Problem(
-            f"{file}, column `{name}`",
-            f"{_rows(count)} a number without end (infinity)",
-            "Mend the values or leave them empty.",
+def _unpacked(typed: nw.LazyFrame[Any], number: int, prefix: str, engine: Engine) -> list[int]:
+    """Count the rows of each bit from the distinct marks."""
+    counts: list[int] = []
+    for start in range(0, number, _BITS):
+        mark = f"{prefix}{start // _BITS}"
+        found = engine.collect(
+            typed.group_by(mark).agg(nw.len().cast(nw.Int64).alias("rows")), [mark]
         )
-        for name, count in counts.items()
+        marks = np.asarray(found.column(mark), dtype=np.int64)
+        rows = np.asarray(found.column("rows"), dtype=np.int64)
+        counts += [
+            int(rows[(marks >> bit) & 1 == 1].sum()) for bit in range(min(_BITS, number - start))
+        ]
+    return counts
+
+
+def _broken(file: str, rules: Sequence[Rule], counts: Sequence[int]) -> list[Fault]:
+    return [
+        fault(
+            file,
+            rule.columns[0],
+            rule.name,
+            count,
+            rule.what,
+            rule.remedy,
+            unit=rule.unit,
+            stops=rule.stops,
+        )
+        for rule, count in zip(rules, counts, strict=True)
         if count
     ]
 
 
-def _out_of_range(
-    frame: nw.LazyFrame[Any], contracts: Sequence[ColumnContract], engine: Engine, file: str
-) -> list[Problem]:
-    ranges = [c for c in contracts if c.low is not None or c.high is not None]
-    outside = {}
-    for contract in ranges:
-        value = nw.col(contract.name)
-        low = value < contract.low if contract.low is not None else nw.lit(False)
-        high = value > contract.high if contract.high is not None else nw.lit(False)
-        outside[contract.name] = value.is_finite() & (low | high)
-    counts = engine.counts(frame, outside)
-    return [
-        Problem(
-            f"{file}, column `{contract.name}`",
-            f"{_rows(counts[contract.name])} a value that is impossible here "
-            f"({_span(contract)} is possible)",
-            "Mend the values, or the range in the study file.",
+def _between_rows(
+    file: str, frame: nw.LazyFrame[Any], rules: Sequence[Rule], engine: Engine
+) -> list[Fault]:
+    """Check what must hold between the rows of one key, one grouping for all rules of that key."""
+    problems = []
+    for per in dict.fromkeys(rule.per for rule in rules):
+        mine = [rule for rule in rules if rule.per == per]
+        gathered = {name: how for rule in mine for name, how in rule.gathered.items()}
+        known = [~nw.col(key).is_null() for key in per]
+        groups = (
+            frame.filter(*known)
+            .group_by(*per)
+            .agg(*(_gathered(name, *how) for name, how in gathered.items()))
         )
-        for contract in ranges
-        if counts[contract.name]
-    ]
+        counts = engine.counts(groups, {rule.name: rule.fault for rule in mine})
+        problems += _broken(file, mine, [counts[rule.name] for rule in mine])
+    return problems
 
 
-def _span(contract: ColumnContract) -> str:
-    low = "no lower end" if contract.low is None else f"{contract.low:g}"
-    return f"{low} or more" if contract.high is None else f"{low} to {contract.high:g}"
+def _gathered(name: str, column: str, how: str) -> nw.Expr:
+    if how == "rows":
+        return nw.len().cast(nw.Int64).alias(name)
+    value = nw.col(column)
+    return (value.min() if how == "min" else value.max()).alias(name)
 
 
-def _rows(count: int) -> str:
-    return "1 row holds" if count == 1 else f"{count} rows hold"
-
-
-def _not_numbers(file: str, name: str, text: int, has_labels: bool) -> Problem:
-    also = ", one of the study file's `labels`" if has_labels else ""
-    return Problem(
-        f"{file}, column `{name}`",
-        f"{_rows(text)} something that is neither a number{also} nor a known code "
-        f"({', '.join(SUPPRESSION_CODES)})",
-        "Mend the values or leave them empty.",
-    )
-
-
-def _mixed(file: str, name: str, number: int, text: int) -> Problem:
-    return Problem(
-        f"{file}, column `{name}`",
-        f"{_rows(number)} a number and {_rows(text)} other text, so the column is neither a "
-        "number nor a category",
+def _mixed(file: str, name: str, number: int, text: int) -> Fault:
+    return fault(
+        file,
+        name,
+        "mixed",
+        number,
+        f"a number and {_rows(text)} other text, so the column is neither a number nor a category",
         'Mend the values, or say which it is: { column = "'
         + name
         + '", kind = "category" } in [covariates].',
+        verb="hold",
+        stops=True,
     )
+
+
+def _rows(count: int) -> str:
+    return "1 row holds" if count == 1 else f"{count:,} rows hold"

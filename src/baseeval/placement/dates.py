@@ -1,0 +1,143 @@
+"""Days: when a census was, which school year a day lies in, and how far days are apart."""
+
+from __future__ import annotations
+
+from datetime import date, timedelta
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pyarrow as pa
+
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.placement.frames import Frame
+
+_THURSDAY = 3
+_SEPTEMBER = 9
+#: Term -> years after the autumn's own, month, and which of its Thursdays.
+_CENSUSES = {"AUT": (-1, 10, 1), "SPR": (0, 1, 3), "SUM": (0, 5, 3)}
+
+
+def census_day(year: int, term: str) -> date:
+    """Give the day of a school census, by rule.
+
+    Parameters
+    ----------
+    year : int
+        Summer in which the school year ends.
+    term : str
+        ``AUT``, ``SPR`` or ``SUM``.
+
+    Returns
+    -------
+    datetime.date
+        The first Thursday of October, the third of January or the third of May.
+
+    Examples
+    --------
+    >>> census_day(2022, "AUT").isoformat(), census_day(2022, "SPR").isoformat()
+    ('2021-10-07', '2022-01-20')
+    """
+    later, month, which = _CENSUSES[term]
+    first = date(year + later, month, 1)
+    return first + timedelta(days=(_THURSDAY - first.weekday()) % 7 + 7 * (which - 1))
+
+
+def with_census_days(rows: Frame, engine: Engine) -> Frame:
+    """Add the day of the census to rows of a year and a term.
+
+    Parameters
+    ----------
+    rows : narwhals LazyFrame
+        ``year, term``. A row without a term is of the spring census; one without
+        a year is left out.
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        With ``day``.
+    """
+    rows = rows.with_columns(nw.coalesce(nw.col("term"), nw.lit("SPR")).alias("term"))
+    held = engine.collect(rows.select("year", "term").unique(), ["year", "term"]).to_pylist()
+    held = [row for row in held if row["year"] is not None and row["term"] in _CENSUSES]
+    days = {
+        "year": pa.array([row["year"] for row in held], pa.int64()),
+        "term": pa.array([row["term"] for row in held], pa.string()),
+        "day": pa.array([census_day(row["year"], row["term"]) for row in held], pa.date32()),
+    }
+    return rows.join(engine.table(pa.table(days)), on=["year", "term"], how="inner")
+
+
+def year_frame(years: list[int], engine: Engine) -> Frame:
+    """Lay school years out with their first and last days.
+
+    Parameters
+    ----------
+    years : list of int
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``year, opens, closes``: 1 September and 31 August.
+    """
+    table = {
+        "year": pa.array(years, pa.int64()),
+        "opens": pa.array([date(year - 1, 9, 1) for year in years], pa.date32()),
+        "closes": pa.array([date(year, 8, 31) for year in years], pa.date32()),
+    }
+    return engine.table(pa.table(table))
+
+
+def school_year(day: nw.Expr) -> nw.Expr:
+    """Give the school year of a day, by the summer in which it ends.
+
+    Parameters
+    ----------
+    day : narwhals expression
+
+    Returns
+    -------
+    narwhals expression
+    """
+    autumn = nw.when(day.dt.month() >= _SEPTEMBER).then(nw.lit(1)).otherwise(nw.lit(0))
+    return (day.dt.year() + autumn).cast(nw.Int64)
+
+
+def plus_days(day: nw.Expr, days: int) -> nw.Expr:
+    """Move a day.
+
+    Parameters
+    ----------
+    day : narwhals expression
+    days : int
+
+    Returns
+    -------
+    narwhals expression
+    """
+    return day.dt.offset_by(f"{days}d").cast(nw.Date)
+
+
+def day_number(day: nw.Expr) -> nw.Expr:
+    """Number days so that their differences are days: the Julian day.
+
+    Parameters
+    ----------
+    day : narwhals expression
+
+    Returns
+    -------
+    narwhals expression
+
+    Notes
+    -----
+    Engines differ in what one date less another is; whole numbers they agree on.
+    """
+    year, month, date_ = (
+        part.cast(nw.Int64) for part in (day.dt.year(), day.dt.month(), day.dt.day())
+    )
+    back = (14 - month) // 12  # 1 in January and February: the year then begins in March
+    y: Any = year + 4800 - back
+    m: Any = month + 12 * back - 3
+    return date_ + (153 * m + 2) // 5 + 365 * y + y // 4 - y // 100 + y // 400 - 32045
