@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
+from typing import Literal
 
 import narwhals.stable.v2 as nw
 
@@ -116,7 +117,7 @@ def _with_neighbours(rows: Frame, *, forward: bool) -> Frame:
     A census that did not record them says where the pupil was, and no more.
     """
     step = 1 if forward else -1
-    strategy = "forward" if forward else "backward"
+    strategy: Literal["forward", "backward"] = "forward" if forward else "backward"
     recorded = nw.when(~nw.col("state").is_null()).then(nw.col("day"))
     rows = rows.with_columns(recorded.alias("known_day"), nw.col("state").alias("known_state"))
     rows = rows.with_columns(

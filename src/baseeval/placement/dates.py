@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import pyarrow as pa
@@ -120,7 +119,7 @@ def plus_days(day: nw.Expr, days: int) -> nw.Expr:
 
 
 def day_number(day: nw.Expr) -> nw.Expr:
-    """Number days so that their differences are days: the Julian day.
+    """Turn a day into its Julian day number.
 
     Parameters
     ----------
@@ -134,10 +133,10 @@ def day_number(day: nw.Expr) -> nw.Expr:
     -----
     Engines differ in what one date less another is; whole numbers they agree on.
     """
-    year, month, date_ = (
-        part.cast(nw.Int64) for part in (day.dt.year(), day.dt.month(), day.dt.day())
-    )
+    month = day.dt.month().cast(nw.Int64)
     back = (14 - month) // 12  # 1 in January and February: the year then begins in March
-    y: Any = year + 4800 - back
-    m: Any = month + 12 * back - 3
-    return date_ + (153 * m + 2) // 5 + 365 * y + y // 4 - y // 100 + y // 400 - 32045
+    y = day.dt.year().cast(nw.Int64) + 4800 - back
+    m = month + 12 * back - 3
+    of_year = day.dt.day().cast(nw.Int64) + (153 * m + 2) // 5
+    number: nw.Expr = of_year + 365 * y + y // 4 - y // 100 + y // 400 - 32045
+    return number

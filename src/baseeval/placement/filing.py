@@ -47,8 +47,9 @@ def filed_placements(tables: Tables, engine: Engine) -> Frame:
         columns = {"base_id": nw.String, "base_type": nw.String}
         listed = with_types(with_only(tables["bases"], columns))
         listed = listed.group_by("base_id").agg(nw.col("base_type").min().alias("listed_type"))
+        told = nw.when(nw.col("base_type") != UNKNOWN).then(nw.col("base_type"))
         rows = rows.join(listed, on="base_id", how="left").with_columns(
-            nw.coalesce(nw.col("base_type"), nw.col("listed_type")).alias("base_type")
+            nw.coalesce(told, nw.col("listed_type")).alias("base_type")
         )
     code = nw.coalesce(nw.col("base_type"), nw.lit(UNKNOWN))
     rows = rows.with_columns(code.alias("base_type"))
@@ -68,8 +69,9 @@ def filed_spells(filed: Frame, engine: Engine) -> tuple[Frame, list[Fault]]:
     Returns
     -------
     spells : narwhals LazyFrame
-        With `SPELL_COLUMNS`. Rows of other decisions than ``placed``, without a
-        start, or with an end before it, are left out.
+        With `SPELL_COLUMNS`, ``seen_before`` null: a file does not say. Rows of
+        other decisions than ``placed``, without a start, or with an end before
+        it, are left out.
     faults : list of Fault
     """
     decision = nw.col("decision")
@@ -80,7 +82,7 @@ def filed_spells(filed: Frame, engine: Engine) -> tuple[Frame, list[Fault]]:
     first, last = nw.col("start"), nw.col("end")
     spells = engine.keep(
         dated.with_columns(
-            nw.lit(1).cast(nw.Int64).alias("seen_before"),
+            nw.lit(None, dtype=nw.Int64).alias("seen_before"),
             nw.lit(None, dtype=nw.Date).alias("last_out"),
             first.alias("first_in"),
             last.alias("last_in"),
@@ -90,7 +92,13 @@ def filed_spells(filed: Frame, engine: Engine) -> tuple[Frame, list[Fault]]:
     found = [
         ("end_before_start", "end", counts["ill"], "an end before the start", "row"),
         ("spell_without_start", "start", counts["undated"], "a place and no first day", "row"),
-        ("overlapping_spells", "start", _overlapping(spells, engine), "two spells at once", "pupil"),
+        (
+            "overlapping_spells",
+            "start",
+            _overlapping(spells, engine),
+            "two spells at once",
+            "pupil",
+        ),
     ]
     remedies = {
         "end_before_start": "Mend the dates; until then the spells are left out.",

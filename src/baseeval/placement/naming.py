@@ -22,6 +22,9 @@ UNKNOWN = "unknown"
 BLANK = "(blank)"
 NOT_KNOWN = "(a word that is not known)"
 
+_DROPPED = "[.'’]"  # A.R.P. is ARP
+_PARTING = "[^a-z0-9]+"
+
 
 def base_type_of(word: str | None) -> str:
     """Give the type that a word for a base stands for.
@@ -38,10 +41,11 @@ def base_type_of(word: str | None) -> str:
 
     Examples
     --------
-    >>> base_type_of("SEN Unit"), base_type_of("ARP "), base_type_of("The Orchard")
+    >>> base_type_of("SEN Unit"), base_type_of("A.R.P. "), base_type_of("The Orchard")
     ('sen_unit', 'enhanced_resource_provision', 'unknown')
     """
-    return BASE_WORDS.get(re.sub("[^a-z0-9]+", " ", (word or "").lower()).strip(), UNKNOWN)
+    undotted = re.sub(_DROPPED, "", (word or "").lower())
+    return BASE_WORDS.get(re.sub(_PARTING, " ", undotted).strip(), UNKNOWN)
 
 
 def white_paper_word(base_type: str, commissioner: str | None = None) -> str:
@@ -89,8 +93,9 @@ def with_types(frame: Frame) -> Frame:
 
 
 def _plain(word: nw.Expr) -> nw.Expr:
-    plain: nw.Expr = word.str.to_lowercase().str.replace_all("[^a-z0-9]+", " ")
-    return plain.str.strip_chars()
+    undotted = word.str.to_lowercase().str.replace_all(_DROPPED, "")
+    plain: nw.Expr = undotted.str.replace_all(_PARTING, " ").str.strip_chars()
+    return plain
 
 
 def count_words(
@@ -114,8 +119,10 @@ def count_words(
     faults : list of Fault
     """
     known = nw.when(nw.col("word").is_in(list(BASE_WORDS))).then(nw.col("word"))
-    word = nw.when(nw.col("word").is_null()).then(nw.lit(BLANK)).otherwise(
-        nw.coalesce(known, nw.lit(NOT_KNOWN))
+    word = (
+        nw.when(nw.col("word").is_null())
+        .then(nw.lit(BLANK))
+        .otherwise(nw.coalesce(known, nw.lit(NOT_KNOWN)))
     )
     shown = frame.select(
         word.alias("word"), nw.coalesce(nw.col("base_type"), nw.lit(UNKNOWN)).alias("base_type")

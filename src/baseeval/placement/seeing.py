@@ -41,7 +41,7 @@ def see_pupils(pupils: Frame, engine: Engine) -> Frame:
     rows = with_census_days(with_only(pupils, _COLUMNS), engine)
     unit, provision = nw.col("sen_unit"), nw.col("resourced_provision")
     recorded = ~unit.is_null() | ~provision.is_null()
-    state = nw.when(recorded).then(nw.lit(NONE))
+    state: nw.Expr = nw.when(recorded).then(nw.lit(NONE))
     for condition, name in (
         (provision == 1, "resourced_provision"),
         (unit == 1, "sen_unit"),
@@ -50,9 +50,7 @@ def see_pupils(pupils: Frame, engine: Engine) -> Frame:
     ):
         state = nw.when(condition).then(nw.lit(name)).otherwise(state)
     seen = rows.filter(~nw.col("urn").is_null()).with_columns(state.alias("state"))
-    return engine.keep(
-        seen.select("pupil_id", "year", "term", "day", "urn", "entry_date", "state")
-    )
+    return engine.keep(seen.select("pupil_id", "year", "term", "day", "urn", "entry_date", "state"))
 
 
 def in_a_base() -> nw.Expr:

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.codes import BLANKS, NUMBER, SUPPRESSION_CODES
+from baseeval.contracts.codes import BLANKS, NO, NUMBER, SUPPRESSION_CODES, YES
 from baseeval.contracts.columns import ColumnContract
 
 #: Whole numbers from here on are not all told apart by a 64-bit float.
 _EXACT = 2.0**53
 
-_YES, _NO = ("1", "y", "yes", "true", "t"), ("0", "n", "no", "false", "f")
-
 #: A day as DfE and the schools' systems write it, midnight after it or not.
-_ISO = r"^\d{4}-\d{2}-\d{2}([ T]00:00(:00(\.0+)?)?)?$"
-_BRITISH = r"^\d{2}[/-]\d{2}[/-]\d{4}([ T]00:00(:00(\.0+)?)?)?$"
+_MIDNIGHT = r"([ T]00:00(:00(\.0+)?)?)?$"
+_ISO = r"^\d{4}-\d{2}-\d{2}" + _MIDNIGHT
+_BRITISH = r"^\d{2}[/-]\d{2}[/-]\d{4}" + _MIDNIGHT
+
+#: The days that the calendar has, from 1800 on.
+_CALENDAR = (
+    r"^((1[89]|2\d)\d\d-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
+    r"|02-(0[1-9]|1\d|2[0-8]))"
+    r"|((1[89]|2\d)(0[48]|[2468][048]|[13579][26])|(2[048]|[13579][26])00)-02-29)$"
+)
+
+#: Column that holds what the text says, before anything is judged.
+PARSED = "parsed:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +42,8 @@ class Check:
         Completes "3 rows hold ...".
     remedy : str
     stops : bool
+    keeps : bool
+        Whether the value stands all the same.
     """
 
     rule: str
@@ -40,26 +51,33 @@ class Check:
     what: str
     remedy: str
     stops: bool
+    keeps: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """A column as its contract reads it; expressions over the trimmed frame.
+    """A column as its contract reads it, in two steps so that nothing is worked out twice.
 
     Parameters
     ----------
+    parsed : narwhals expression
+        Over the trimmed frame: what the text says, where it says anything.
     value : narwhals expression
+        Over the trimmed frame with every ``parsed:name``: the value of a row
+        without a fault.
     why : narwhals expression or None
-        The reason where there is no value; a key has none.
+        Over the same: the reason where there is no value; a key has none.
     coded : narwhals expression or None
         True where a code stands for the value, with a reason.
     checks : tuple of Check
+        Over the same frame.
     """
 
+    parsed: nw.Expr
     value: nw.Expr
-    why: nw.Expr | None
-    coded: nw.Expr | None
-    checks: tuple[Check, ...]
+    why: nw.Expr | None = None
+    coded: nw.Expr | None = None
+    checks: tuple[Check, ...] = ()
 
 
 def read_column(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
@@ -81,12 +99,12 @@ def read_column(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         return reading
     missing = Check(
         "no_value",
-        reading.value.is_null(),
+        absent(contract, dtype) if contract.kind != "key" else _parsed(contract).is_null(),
         "no value",
         "Every row must say it; until then the rows are left out.",
         contract.stops,
     )
-    return Reading(reading.value, reading.why, reading.coded, (missing, *reading.checks))
+    return replace(reading, checks=(missing, *reading.checks))
 
 
 def trimmed(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
@@ -149,7 +167,7 @@ def absent(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
         return column.is_null() | column.is_nan()
     if dtype != nw.String:
         return column.is_null()
-    return column.is_null() | column.is_in(list(BLANKS)) | _coded(contract, dtype)
+    return column.is_null() | column.is_in([*BLANKS, *contract.reasons, *SUPPRESSION_CODES])
 
 
 def is_number(contract: ColumnContract) -> nw.Expr:
@@ -170,84 +188,84 @@ def is_number(contract: ColumnContract) -> nw.Expr:
     return number | nw.col(contract.name).str.to_lowercase().is_in(words)
 
 
-def _coded(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
-    if dtype != nw.String:
-        return nw.lit(False)
+def _parsed(contract: ColumnContract) -> nw.Expr:
+    return nw.col(PARSED + contract.name)
+
+
+def _coded(contract: ColumnContract) -> nw.Expr:
     return nw.col(contract.name).is_in([*contract.reasons, *SUPPRESSION_CODES])
 
 
-def _why(contract: ColumnContract, dtype: nw.dtypes.DType, faults: list[Check]) -> nw.Expr:
-    """Say why there is no value: the code or its reason, blank, or what was wrong with it."""
+def _why(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
+    """Say why there is no value: the code or its reason, or blank."""
     column = nw.col(contract.name)
     why = nw.when(absent(contract, dtype)).then(nw.lit("blank")).otherwise(nw.lit(None, nw.String))
     if dtype == nw.String:
         why = nw.when(column.is_in(list(SUPPRESSION_CODES))).then(column).otherwise(why)
         for code, reason in contract.reasons.items():
             why = nw.when(column == code).then(nw.lit(reason)).otherwise(why)
-    for check in faults:
-        why = nw.when(check.fault).then(nw.lit(check.rule.replace("_", " "))).otherwise(why)
     return why
 
 
 def _measured(
-    contract: ColumnContract, dtype: nw.dtypes.DType, value: nw.Expr, checks: list[Check]
+    contract: ColumnContract, dtype: nw.dtypes.DType, parsed: nw.Expr, *checks: Check
 ) -> Reading:
-    """Take the value from rows without a fault, and say of the others why they have none."""
-    name, kept = contract.name, value
-    for check in checks:
-        kept = nw.when(~nw.coalesce(check.fault, nw.lit(False))).then(kept).otherwise(None)
     return Reading(
-        kept.alias(name),
-        _why(contract, dtype, checks),
-        _coded(contract, dtype) if dtype == nw.String else None,
-        tuple(checks),
+        parsed.alias(PARSED + contract.name),
+        _parsed(contract),
+        _why(contract, dtype),
+        _coded(contract) if dtype == nw.String else None,
+        checks,
     )
 
 
 def _key(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
-    text = as_text(contract.name, dtype)
+    parsed = as_text(contract.name, dtype).alias(PARSED + contract.name)
     if contract.pattern is None:
-        return Reading(text, None, None, ())
+        return Reading(parsed, _parsed(contract))
     form = Check(
         "wrong_form",
-        ~text.str.contains(contract.pattern),
+        ~_parsed(contract).str.contains(contract.pattern),
         "something that has not the form of this key",
         "Mend them: such rows join to nothing.",
         contract.stops,
+        keeps=True,
     )
-    return Reading(text, None, None, (form,))
+    return Reading(parsed, _parsed(contract), checks=(form,))
 
 
 def _category(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     # Its words are levels, `low` and `x` among them.
-    label = as_text(contract.name, dtype)
-    blank = nw.when(label.is_null()).then(nw.lit("blank")).otherwise(nw.lit(None, nw.String))
-    return Reading(label, blank, None, ())
+    parsed = as_text(contract.name, dtype).alias(PARSED + contract.name)
+    blank = nw.when(_parsed(contract).is_null()).then(nw.lit("blank"))
+    return Reading(parsed, _parsed(contract), blank.otherwise(nw.lit(None, nw.String)))
 
 
 def _word(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     # A category told from a number by its values: codes are codes there.
     label = as_text(contract.name, dtype)
-    value = nw.when(~absent(contract, dtype)).then(label).otherwise(None)
-    return _measured(contract, dtype, value, [])
+    return _measured(contract, dtype, nw.when(~absent(contract, dtype)).then(label))
 
 
 def _code(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     name, text = contract.name, as_text(contract.name, dtype)
     lower = {code.lower(): code for code in contract.codes}
-    known = text.str.to_lowercase().is_in(list(lower))
-    if all(code == code.upper() for code in contract.codes):
-        value = text.str.to_uppercase()
-    elif all(code == code.lower() for code in contract.codes):
-        value = text.str.to_lowercase()
+    parsed = _parsed(contract)
+    known = parsed.is_in(list(lower))
+    if all(code == code.lower() for code in contract.codes):
+        value = parsed
+    elif all(code == code.upper() for code in contract.codes):
+        value = parsed.str.to_uppercase()
     else:
-        value = text
+        value = parsed
         for small, code in lower.items():
-            value = nw.when(text.str.to_lowercase() == small).then(nw.lit(code)).otherwise(value)
+            value = nw.when(parsed == small).then(nw.lit(code)).otherwise(value)
     # A code of the column comes before a code for no value: both use some letters.
-    nothing = text.is_null()
+    nothing = parsed.is_null()
+    why = nw.when(nothing).then(nw.lit("blank")).otherwise(nw.lit(None, nw.String))
     if dtype == nw.String:
-        nothing = nothing | (_coded(contract, dtype) & ~known)
+        nothing = nothing | (_coded(contract) & ~known)
+        why = nw.when(_coded(contract) & ~known).then(nw.col(name)).otherwise(why)
     unknown = Check(
         "unknown_code",
         ~nothing & ~known,
@@ -255,43 +273,32 @@ def _code(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "They are read as missing: mend them, or map them in [data.columns].",
         contract.stops,
     )
-    kept = nw.when(known).then(value).otherwise(None).alias(name)
-    why = nw.when(text.is_null()).then(nw.lit("blank")).otherwise(nw.lit(None, nw.String))
-    if dtype == nw.String:
-        why = nw.when(_coded(contract, dtype) & ~known).then(nw.col(name)).otherwise(why)
-    why = nw.when(unknown.fault).then(nw.lit("unknown code")).otherwise(why)
-    return Reading(kept, why, None, (unknown,))
+    kept = nw.when(known).then(value).otherwise(None)
+    return Reading(text.str.to_lowercase().alias(PARSED + name), kept, why, None, (unknown,))
 
 
 def _flag(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     text = as_text(contract.name, dtype).str.to_lowercase()
-    yes, no = text.is_in(list(_YES)), text.is_in(list(_NO))
+    value = nw.when(text.is_in(list(YES))).then(1).when(text.is_in(list(NO))).then(0)
     unknown = Check(
         "not_yes_or_no",
-        ~absent(contract, dtype) & ~yes & ~no,
+        ~absent(contract, dtype) & _parsed(contract).is_null(),
         "something that is neither yes nor no (1 or 0, Y or N, true or false)",
         "They are read as missing: mend them.",
         contract.stops,
     )
-    value = nw.when(yes).then(nw.lit(1)).otherwise(nw.when(no).then(nw.lit(0)))
-    return _measured(contract, dtype, value.cast(nw.Int64), [unknown])
+    return _measured(contract, dtype, value.otherwise(None).cast(nw.Int64), unknown)
 
 
 def _date(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     if dtype == nw.Date:
-        return _measured(contract, dtype, nw.col(contract.name), [])
+        return _measured(contract, dtype, nw.col(contract.name))
     text = as_text(contract.name, dtype)
+    parts = (text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2))
+    turned = nw.concat_str(*parts, separator="-")
     iso, british = text.str.contains(_ISO), text.str.contains(_BRITISH)
-    day = nw.when(iso).then(text.str.slice(8, 2)).otherwise(text.str.slice(0, 2))
-    month = nw.when(iso).then(text.str.slice(5, 2)).otherwise(text.str.slice(3, 2))
-    year = nw.when(iso).then(text.str.slice(0, 4)).otherwise(text.str.slice(6, 4))
-    formed = iso | british
-
-    def number(part: nw.Expr) -> nw.Expr:
-        return nw.when(formed).then(part).otherwise(nw.lit("1")).cast(nw.Int64)
-
-    real = formed & _in_calendar(number(year), number(month), number(day))
-    written = nw.concat_str(year, month, day, separator="-")
+    day = nw.when(iso).then(text.str.slice(0, 10)).otherwise(nw.when(british).then(turned))
+    real = _parsed(contract).str.contains(_CALENDAR)
     wrong = Check(
         "not_a_date",
         ~absent(contract, dtype) & ~nw.coalesce(real, nw.lit(False)),
@@ -299,27 +306,18 @@ def _date(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "They are read as missing: mend them.",
         contract.stops,
     )
-    value = nw.when(real).then(written).otherwise(None).cast(nw.Date)
-    return _measured(contract, dtype, value, [wrong])
-
-
-def _in_calendar(year: nw.Expr, month: nw.Expr, day: nw.Expr) -> nw.Expr:
-    """Return an expression true for a day that the calendar has."""
-    leap = (year % 4 == 0) & ((year % 100 != 0) | (year % 400 == 0))
-    last = nw.when(month.is_in([4, 6, 9, 11])).then(nw.lit(30)).otherwise(nw.lit(31))
-    february = nw.when(leap).then(nw.lit(29)).otherwise(nw.lit(28))
-    last = nw.when(month == 2).then(february).otherwise(last)
-    return (year >= 1800) & (month >= 1) & (month <= 12) & (day >= 1) & (day <= last)
+    value = nw.when(real).then(_parsed(contract)).otherwise(None).cast(nw.Date)
+    return replace(_measured(contract, dtype, day, wrong), value=value)
 
 
 def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
-    checks = []
+    checks, parsed = [], _parsed(contract)
     if dtype == nw.String:
         also = ", one of the study file's `labels`" if contract.labels else ""
         checks.append(
             Check(
                 "text_in_number",
-                ~absent(contract, dtype) & ~is_number(contract),
+                ~absent(contract, dtype) & parsed.is_null(),
                 f"something that is neither a number{also} nor a known code "
                 f"({', '.join([*contract.reasons, *SUPPRESSION_CODES])})",
                 "Mend the values or leave them empty.",
@@ -337,28 +335,29 @@ def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     checks.append(
         Check(
             "infinity",
-            ~value.is_finite(),
+            ~parsed.is_finite(),
             "a number without end (infinity)",
             "Mend the values or leave them empty.",
             True,
         )
     )
     if contract.low is not None or contract.high is not None:
-        checks.append(_range(contract, value))
-    return _measured(contract, dtype, value, checks)
+        checks.append(_range(contract, parsed))
+    return _measured(contract, dtype, value, *checks)
 
 
 def _integer(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
-    number = _number(contract, dtype)
+    number, parsed = _number(contract, dtype), _parsed(contract)
+    whole = parsed == parsed.round(0)
     broken = Check(
         "not_whole",
-        number.value.is_finite() & (number.value != number.value.round(0)),
+        parsed.is_finite() & ~whole,
         "a number that is not whole",
         "They are read as missing: mend them.",
         contract.stops,
     )
-    whole = nw.when(number.value == number.value.round(0)).then(number.value).otherwise(None)
-    return _measured(contract, dtype, whole.cast(nw.Int64), [*number.checks, broken])
+    value = nw.when(whole & (parsed.abs() < _EXACT)).then(parsed).otherwise(None).cast(nw.Int64)
+    return replace(number, value=value, checks=(*number.checks, broken))
 
 
 def _range(contract: ColumnContract, value: nw.Expr) -> Check:

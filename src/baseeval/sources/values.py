@@ -25,6 +25,7 @@ WHY = "why:"
 #: Bits of a mark: a signed 64-bit integer less its sign, and one to spare.
 _BITS = 62
 _MARK = "mark:"
+_FAULT = "fault:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,12 +84,13 @@ def read_values(
     marks: list[tuple[str, nw.Expr]] = []
     columns: list[nw.Expr] = []
     for contract, reading in zip(settled, readings, strict=True):
-        columns.append(reading.value)
-        if reading.why is not None:
-            columns.append(reading.why.alias(WHY + contract.name))
+        columns += _columns_of(contract.name, reading)
         marks += _marks_of(contract.name, reading)
     rows = [rule for rule in rules if not rule.per]
-    typed = clean.select(*columns, *_packed([fault for _, fault in marks], _MARK))
+    # Each step reads the columns of the one before: nothing is worked out twice.
+    parsed = clean.with_columns(*(reading.parsed for reading in readings))
+    judged = parsed.with_columns(*(fault.alias(_FAULT + name) for name, fault in marks))
+    typed = judged.select(*columns, *_packed([nw.col(_FAULT + name) for name, _ in marks], _MARK))
     names = [name for name in typed.collect_schema().names() if not name.startswith(_MARK)]
     broken = _packed([rule.fault for rule in rows], f"{_MARK}rule")
     typed = engine.keep(typed.with_columns(*broken) if broken else typed)
@@ -154,6 +156,20 @@ def _settled(
             contract = replace(contract, kind="number" if numbers and not texts else "word")
         settled.append(contract)
     return settled, problems
+
+
+def _columns_of(name: str, reading: Reading) -> list[nw.Expr]:
+    """Take the value of rows without a fault, and say of the others why they have none."""
+    value, why = reading.value, reading.why
+    for check in reading.checks:
+        at_fault = nw.col(f"{_FAULT}{name} {check.rule}")
+        if not check.keeps:
+            value = nw.when(at_fault).then(None).otherwise(value)
+        if why is not None and check.rule != "no_value":
+            words = check.rule.replace("_", " ")
+            why = nw.when(at_fault).then(nw.lit(words)).otherwise(why)
+    columns = [value.alias(name)]
+    return columns if why is None else [*columns, why.alias(WHY + name)]
 
 
 def _marks_of(name: str, reading: Reading) -> list[tuple[str, nw.Expr]]:

@@ -1,0 +1,169 @@
+"""Time zero: the same event for every pupil, whatever becomes of them afterwards."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import numpy as np
+import pyarrow as pa
+
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.placement.dates import school_year
+from baseeval.placement.frames import with_only
+from baseeval.plan import EligibilitySection
+
+Frame = nw.LazyFrame[Any]
+
+#: Of the census, what eligibility and time zero read.
+RECORD = {
+    "pupil_id": nw.String,
+    "urn": nw.String,
+    "year": nw.Int64,
+    "term": nw.String,
+    "day": nw.Date,
+    "year_group": nw.String,
+    "phase": nw.String,
+    "sen_provision": nw.String,
+    "entry_date": nw.Date,
+    "ehcp_date": nw.Date,
+}
+
+
+def starts(
+    census: Frame, spells: Frame, rules: EligibilitySection, seed: int, engine: Engine
+) -> Frame:
+    """Give every pupil a time zero, and the record that describes them then.
+
+    Parameters
+    ----------
+    census : narwhals LazyFrame
+        The table ``pupils`` with the ``day`` of each census.
+    spells : narwhals LazyFrame
+        ``pupil_id, start`` of the spells in a base that counts: read for the rule
+        ``matched_date`` alone.
+    rules : EligibilitySection
+    seed : int
+        For the draw of matched dates.
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        One row a pupil: ``pupil_id, zero`` (date, null where there is none), ``why``
+        (a key of `baseeval.cohort.eligible.REASONS`), ``year`` (the school year of
+        time zero), and ``urn, year_group, phase, sen_provision`` of the record.
+    """
+    records = engine.keep(with_only(census, RECORD))
+    if rules.time_zero == "school_entry":
+        return engine.keep(_entry(records, rules))
+    if rules.time_zero == "ehcp_issue":
+        dates = records.group_by("pupil_id").agg(nw.col("ehcp_date").min().alias("zero"))
+        dates = dates.with_columns(nw.lit("time zero").alias("why"))
+    else:
+        dates = _matched(records, spells, seed, engine)
+    return engine.keep(_described(records, dates))
+
+
+def _entry(records: Frame, rules: EligibilitySection) -> Frame:
+    """Take the first record in an eligible year group and phase.
+
+    Time zero is the entry to that school, or the beginning of that school year
+    where the pupil was there before.
+    """
+    fits = nw.lit(1)
+    if rules.years:
+        fits = nw.when(nw.col("year_group").is_in(rules.years)).then(fits).otherwise(0)
+    if rules.phases:
+        phases = [phase.lower() for phase in rules.phases]
+        there = nw.col("phase").str.to_lowercase().is_in(phases)
+        fits = nw.when(there).then(fits).otherwise(0)
+    order = ("unfit", "day", "urn")
+    ranked = records.with_columns((1 - fits).alias("unfit")).with_columns(
+        nw.col("unfit").cum_count().over("pupil_id", order_by=order).alias("number")
+    )
+    first = ranked.filter(nw.col("number") == 1)
+    opens = _opens(nw.col("year"))
+    entered = (nw.col("entry_date") > opens) & (nw.col("entry_date") <= nw.col("day"))
+    zero = nw.when(entered).then(nw.col("entry_date")).otherwise(opens)
+    zero = nw.when(nw.col("unfit") == 0).then(zero).otherwise(None)
+    return first.select(
+        "pupil_id",
+        zero.alias("zero"),
+        nw.lit("time zero").alias("why"),
+        "year",
+        "urn",
+        "year_group",
+        "phase",
+        "sen_provision",
+    )
+
+
+def _described(records: Frame, dates: Frame) -> Frame:
+    """Find the record that describes each pupil at time zero.
+
+    It is the last one up to the day; where there is none, the first of the same
+    school year.
+    """
+    held = dates.join(records, on="pupil_id", how="left")
+    before = nw.col("day") <= nw.col("zero")
+    same_year = nw.col("year") == school_year(nw.col("zero"))
+    rank = nw.when(before).then(1).otherwise(nw.when(same_year).then(2).otherwise(3))
+    held = held.with_columns(rank.alias("rank"))
+    # Of the records before, the last; of those after, the first.
+    ahead = held.filter(nw.col("rank") == 1).group_by("pupil_id").agg(nw.col("day").max())
+    after = held.filter(nw.col("rank") == 2).group_by("pupil_id").agg(nw.col("day").min())
+    chosen = nw.concat(
+        [ahead, after.join(ahead.select("pupil_id"), on="pupil_id", how="anti")], how="vertical"
+    )
+    found = held.join(chosen, on=["pupil_id", "day"], how="inner").select(
+        "pupil_id", "urn", "year_group", "phase", "sen_provision"
+    )
+    known = dates.join(found, on="pupil_id", how="left")
+    zero = nw.when(~nw.col("urn").is_null()).then(nw.col("zero")).otherwise(None)
+    return known.select(
+        "pupil_id",
+        zero.alias("zero"),
+        "why",
+        school_year(nw.col("zero")).alias("year"),
+        "urn",
+        "year_group",
+        "phase",
+        "sen_provision",
+    )
+
+
+def _matched(records: Frame, spells: Frame, seed: int, engine: Engine) -> Frame:
+    """Give pupils placed their first day in a base, and the others a day drawn from those.
+
+    A pupil who was never placed draws from the first days of pupils of the same
+    age who were, so that waiting to be placed is nobody's privilege.
+    """
+    age = nw.when(nw.col("year_group").str.contains(r"^\d+$")).then(nw.col("year_group"))
+    born = records.with_columns((nw.col("year") - age.cast(nw.Int64)).alias("age_cohort"))
+    pupils = born.group_by("pupil_id").agg(nw.col("age_cohort").min())
+    placed = spells.group_by("pupil_id").agg(nw.col("start").min())
+    joined = engine.collect(pupils.join(placed, on="pupil_id", how="left"), ["pupil_id"])
+    frame = joined.to_pandas(date_as_object=False)
+    zero = frame["start"].to_numpy(dtype="datetime64[D]").copy()
+    generator = np.random.default_rng([seed, 0])
+    draws = generator.random(len(frame))
+    for _, group in frame.groupby("age_cohort", sort=True):
+        positions = group.index.to_numpy()
+        starts_here = np.sort(zero[positions][~np.isnat(zero[positions])])
+        waiting = positions[np.isnat(zero[positions])]
+        if starts_here.size:
+            zero[waiting] = starts_here[(draws[waiting] * starts_here.size).astype(int)]
+    table = pa.table(
+        {
+            "pupil_id": joined.column("pupil_id"),
+            "zero": pa.array(zero, pa.date32()),
+            "why": pa.array(["no match" if np.isnat(day) else "time zero" for day in zero]),
+        }
+    )
+    return engine.table(table)
+
+
+def _opens(year: nw.Expr) -> nw.Expr:
+    """Return the first day of a school year."""
+    return nw.concat_str((year - 1).cast(nw.String), nw.lit("-09-01")).cast(nw.Date)

@@ -1,0 +1,44 @@
+"""The study file: its shape, read strictly, and its hash.
+
+The plan says what is compared before anything is estimated. It knows no
+method: whether a design or a model exists is checked by `baseeval.study`
+against the methods' own specifications.
+"""
+
+from baseeval.plan.reading import (
+    BASELINE,
+    RESERVED,
+    nearest,
+    plan_from_keys,
+    plan_hash,
+    read_keys,
+)
+from baseeval.plan.sections import (
+    ArmsSection,
+    Covariate,
+    DesignSection,
+    EligibilitySection,
+    Form,
+    OutcomeSection,
+    PeersSection,
+    PlacementSection,
+)
+from baseeval.plan.whole import Plan
+
+__all__ = [
+    "BASELINE",
+    "RESERVED",
+    "ArmsSection",
+    "Covariate",
+    "DesignSection",
+    "EligibilitySection",
+    "Form",
+    "OutcomeSection",
+    "PeersSection",
+    "PlacementSection",
+    "Plan",
+    "nearest",
+    "plan_from_keys",
+    "plan_hash",
+    "read_keys",
+]

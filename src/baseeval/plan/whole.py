@@ -1,0 +1,129 @@
+"""A whole study file: its sections, and what must hold between them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Self
+
+from pydantic import Field, model_validator
+
+from baseeval.plan.sections import (
+    AnalysisSection,
+    ArmsSection,
+    CovariatesSection,
+    DataSection,
+    DesignSection,
+    EligibilitySection,
+    OutcomeSection,
+    PeersSection,
+    PlacementSection,
+    ReleaseSection,
+    Section,
+    StudySection,
+    quoted,
+    raise_all,
+)
+
+
+class Plan(Section):
+    """A whole study file.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        Where the plan was read; data files are relative to its folder.
+    hash : str
+        SHA-256 of the canonical JSON of the keys as written.
+    """
+
+    study: StudySection
+    data: DataSection
+    outcomes: Annotated[list[OutcomeSection], Field(min_length=1)]
+    peers: PeersSection | None = None
+    arms: ArmsSection | None = None
+    eligibility: EligibilitySection | None = None
+    placement: PlacementSection | None = None
+    covariates: CovariatesSection = CovariatesSection()
+    design: DesignSection = DesignSection()
+    analysis: AnalysisSection = AnalysisSection()
+    release: ReleaseSection = ReleaseSection()
+    path: Path = Field(default=Path("study.toml"), exclude=True)
+    hash: str = Field(default="", exclude=True)
+
+    @model_validator(mode="after")
+    def _parts_agree(self) -> Self:
+        faults = self._sources_agree()
+        names = [outcome.name for outcome in self.outcomes]
+        twice = sorted({name for name in names if names.count(name) > 1})
+        if twice:
+            faults.append(f"outcomes: {quoted(twice)} is the name of more than one outcome")
+        covariates = (*self.covariates.adjust, *self.covariates.exact)
+        measured = {c.column for c in covariates if not c.wave}
+        for outcome in self.outcomes:
+            if "change" in outcome.forms and self.data.baseline_wave is None:
+                faults.append(
+                    f"outcomes: `{outcome.name}` asks for the form 'change', which needs "
+                    "`baseline_wave` in [data]"
+                )
+            caught = sorted(measured & set(outcome.columns()))
+            if caught and self.data.baseline_wave is None:
+                faults.append(
+                    f"covariates: {quoted(caught)} belongs to the outcome `{outcome.name}`; only "
+                    "its value at an earlier wave may be adjusted for"
+                )
+            if "gap" in outcome.forms and self.peers is None:
+                faults.append(
+                    f"outcomes: `{outcome.name}` asks for the form 'gap', which needs [peers]"
+                )
+        for key, column in self._keys().items():
+            if column in {c.column for c in covariates}:
+                faults.append(f"covariates: `{column}` says {key}; it cannot be adjusted for")
+            faults += [
+                f"outcomes: `{outcome.name}` takes `{column}`, which says {key}"
+                for outcome in self.outcomes
+                if column in outcome.columns()
+            ]
+        raise_all(faults)
+        return self
+
+    def _sources_agree(self) -> list[str]:
+        """Say which sections belong to a tidy table and which to a source."""
+        faults = []
+        eligibility = self.eligibility
+        if self.data.source is None:
+            if self.placement is not None:
+                faults.append(
+                    "placement: a tidy table says the placement in [arms]; leave this out"
+                )
+            if eligibility is not None:
+                lost = [n for n in eligibility.wanted() if n not in eligibility.columns]
+                if lost:
+                    faults.append(
+                        f"eligibility: say which columns of the table hold {quoted(lost)}, in "
+                        "[eligibility.columns]"
+                    )
+            if any(outcome.standardise != "no" for outcome in self.outcomes):
+                faults.append("outcomes: `standardise` needs a source that says the school year")
+        else:
+            if self.data.wave != "wave":
+                faults.append("data: a source makes the waves itself; leave `wave` out")
+            if eligibility is not None and eligibility.columns:
+                faults.append("eligibility: `columns` is for a tidy table; use [data.columns]")
+            named = [c.column for c in (*self.covariates.adjust, *self.covariates.exact) if c.wave]
+            if named:
+                faults.append(
+                    f"covariates: {quoted(named)} has a `wave`; a source takes the last value "
+                    "before time zero"
+                )
+        return faults
+
+    def _keys(self) -> dict[str, str | None]:
+        """Return the columns that say whose, where and when a row is, by what they say."""
+        return {
+            "who the pupil is": self.data.pupil,
+            "which school it is": self.data.school,
+            "which wave it is": self.data.wave,
+            "which arm it is": None if self.arms is None else self.arms.column,
+            "who is a peer": None if self.peers is None else self.peers.group,
+            "whose peer it is": None if self.peers is None else self.peers.peer_of,
+        }
