@@ -122,7 +122,18 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         ),
         "conservative": "The p-value was raised to the smallest that this many schools allow",
         "detectable_but_small": "Different from zero, yet smaller than the study calls meaningful",
-        "no_pre_placement_baseline": "Nothing measured before placement is adjusted for",
+        "no_pre_placement_baseline": (
+            "Nothing measured before placement is adjusted for, or some pupils were placed already "
+            "when first seen: for them it is change while placed"
+        ),
+        "post_placement_covariate": (
+            "Something is adjusted for that was measured after placement began, and that placement "
+            "may have changed"
+        ),
+        "pandemic": (
+            "Measured in a pandemic year, when grades were assessed by schools or absence was "
+            "recorded otherwise"
+        ),
         "school_confounding_unadjustable": (
             "Too few schools to adjust for why some host a base and others do not"
         ),

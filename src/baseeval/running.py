@@ -6,7 +6,7 @@ import hashlib
 import json
 import logging
 import platform
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -44,6 +44,7 @@ def run(
     study: str | Path,
     out: str | Path | None = None,
     *,
+    tables: Mapping[str, Any] | None = None,
     engine: str = "duckdb",
     progress: Progress = lambda _: None,
 ) -> Path:
@@ -56,6 +57,9 @@ def run(
     out : str or pathlib.Path, optional
         Folder for what may leave; ``output`` beside the study file by default.
         Pupil-level files go to the sibling ``OUT.restricted``.
+    tables : mapping, optional
+        Frames or open connections in place of files, by the key that names the file
+        in [data.files]; ``table`` for a tidy table.
     engine : str
         duckdb.
     progress : callable
@@ -85,7 +89,7 @@ def run(
     check_free(place)
     with restricted(place) as private, Engine(private / "spill") as database:
         progress("cohort")
-        cohort = build_cohort(plan, database)
+        cohort = build_cohort(plan, database, tables)
         progress("design")
         designs = make_designs(cohort)
         progress("estimate")
@@ -233,6 +237,9 @@ def _shown(plan: Plan) -> dict[str, Any]:
     table = Path(plan.data.table or "")
     if table.is_absolute():
         keys["data"]["table"] = table.name
+    for key, pattern in plan.data.files.items():
+        if Path(pattern).is_absolute():
+            keys["data"]["files"][key] = Path(pattern).name
     return keys
 
 

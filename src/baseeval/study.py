@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -44,12 +45,14 @@ def read_study(path: str | Path) -> Plan:
     return plan
 
 
-def check_study(path: str | Path) -> Cohort:
+def check_study(path: str | Path, tables: Mapping[str, Any] | None = None) -> Cohort:
     """Check a study's plan and data without estimating anything.
 
     Parameters
     ----------
     path : str or pathlib.Path
+    tables : mapping, optional
+        Frames or open connections in place of files.
 
     Returns
     -------
@@ -63,18 +66,18 @@ def check_study(path: str | Path) -> Cohort:
     """
     plan = read_study(path)
     with Engine() as engine:
-        return build_cohort(plan, engine)
+        return build_cohort(plan, engine, tables)
 
 
 def _later(plan: Plan) -> list[Problem]:
     """Name what the plan asks for that a later version will do."""
     problems = []
-    if plan.data.source is not None:
+    if plan.data.source == "mis":
         problems.append(
             Problem(
                 f"{plan.path.name}, [data] source",
-                f"reading `{plan.data.source}` is reserved for a later version",
-                "Give one tidy `table` for now.",
+                "reading `mis` is reserved for a later version",
+                "Give one tidy `table`, or tables in contract form with `contracts`.",
             )
         )
     if plan.analysis.missing != "complete_case":

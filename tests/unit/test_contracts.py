@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from typing import get_args
 
+import narwhals.stable.v2 as nw
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -124,8 +125,10 @@ def test_a_rule_reads_columns_of_its_table_and_says_what_to_do(contract, rule):
     assert set(rule.per) <= set(contract.names())
     assert bool(rule.per) == bool(rule.gathered)
     assert not set(rule.gathered) & set(contract.names())
+    assert not set(rule.worked) & set(contract.names())
+    read = {*contract.names(), *rule.worked}
     for column, how in rule.gathered.values():
-        assert (column in contract.names(), how) in ((True, "min"), (True, "max"), (False, "rows"))
+        assert (column in read, how) in ((True, "min"), (True, "max"), (False, "rows"))
     assert rule.remedy.endswith(".")
     assert not rule.what.endswith(".")
 
@@ -133,11 +136,30 @@ def test_a_rule_reads_columns_of_its_table_and_says_what_to_do(contract, rule):
 @each_rule
 def test_a_rule_reads_no_more_than_it_names_and_a_row_without_values_is_no_fault(contract, rule):
     row = {name: pa.array([None], held(contract, name)) for name in (*rule.per, *rule.columns)}
-    for name, (column, _) in rule.gathered.items():
-        row[name] = pa.array([None], held(contract, column)) if column else pa.array([1])
     with Engine() as engine:
-        found = engine.counts(engine.table(pa.table(row)), {"fault": rule.fault})
+        table = engine.table(pa.table(row))
+        if rule.worked:
+            worked = [value.alias(name) for name, value in rule.worked.items()]
+            table = table.with_columns(*worked)
+        if rule.gathered:
+            gathered = [
+                nw.lit(1).alias(name) if how == "rows" else nw.col(column).alias(name)
+                for name, (column, how) in rule.gathered.items()
+            ]
+            table = table.select(*gathered)
+        found = engine.counts(table, {"fault": rule.fault})
     assert found == {"fault": 0}
+
+
+@each_table
+def test_rules_of_one_key_give_a_name_to_one_thing_alone(contract):
+    for name in ("gathered", "worked"):
+        given = [
+            (rule.per, given, str(meant))
+            for rule in contract.rules
+            for given, meant in getattr(rule, name).items()
+        ]
+        assert repeated((per, given) for per, given, _ in set(given)) == []
 
 
 # ----------------------------------------------------------------------------------------

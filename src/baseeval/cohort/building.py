@@ -2,23 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
 
+from baseeval.cohort.attrition import attrition_of
 from baseeval.cohort.checks import check_rows
 from baseeval.cohort.counting import count_flow, count_missing
 from baseeval.cohort.covariates import covariate_table
 from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, keyed, waves_of, with_steps
-from baseeval.cohort.outcomes import outcome_table, score_table
+from baseeval.cohort.laying import lay_rows
+from baseeval.cohort.outcomes import outcome_table, score_table, with_arms_over_time
 from baseeval.cohort.pupils import pupil_table
+from baseeval.cohort.tidy_eligibility import tidy_reasons
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import DataError, Problem
+from baseeval.errors import DataError, Fault, Problem
 from baseeval.plan import Plan
 from baseeval.results import CONTRASTS, Flow
-from baseeval.sources.table import read_table
 
 #: The waves' names go into the report; more than these, and the column is another one.
 _MOST_WAVES = 50
@@ -44,6 +47,14 @@ class Cohort:
     flow : Flow
     missing : pandas.DataFrame
         What is missing, for whom, and why.
+    attrition : pandas.DataFrame
+        From `count_attrition`.
+    need_rules : pandas.DataFrame
+        From `count_need_rules`.
+    movements : pandas.DataFrame
+        Pupils by arm at time zero and at each later wave; empty for a tidy table.
+    benchmarks : pandas.DataFrame
+        Published figures for context; empty where the plan names none.
     sizes : dict of str to int
         Pupils of each arm that holds any, in order; of ``all`` without [arms].
     waves : tuple of str
@@ -51,6 +62,10 @@ class Cohort:
     files : tuple of (name, SHA-256)
     notes : tuple of str
         Warnings in plain sentences.
+    faults : tuple of Fault
+        What the data hold that was read otherwise than it stands.
+    cautions : mapping of str to frozenset of str
+        Contrast, or ``outcome wave``, -> the flags that all its rows carry.
     """
 
     plan: Plan
@@ -59,10 +74,16 @@ class Cohort:
     outcomes: nw.LazyFrame[Any]
     flow: Flow
     missing: pd.DataFrame
+    attrition: pd.DataFrame
+    need_rules: pd.DataFrame
+    movements: pd.DataFrame
+    benchmarks: pd.DataFrame
     sizes: dict[str, int]
     waves: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
     notes: tuple[str, ...]
+    faults: tuple[Fault, ...]
+    cautions: Mapping[str, frozenset[str]]
 
     @property
     def arms(self) -> tuple[str, ...]:
@@ -71,11 +92,15 @@ class Cohort:
 
     @property
     def contrasts(self) -> tuple[str, ...]:
-        """Return the contrasts whose two arms hold pupils."""
+        """Return the contrasts whose two arms hold pupils; none where arms change over time."""
+        if self.plan.placement is not None and self.plan.placement.movers != "at_entry":
+            return ()
         return tuple(name for name, (one, two) in CONTRASTS.items() if {one, two} <= set(self.arms))
 
 
-def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
+def build_cohort(
+    plan: Plan, engine: Engine | None = None, tables: Mapping[str, Any] | None = None
+) -> Cohort:
     """Read a plan's data and count who is compared.
 
     Parameters
@@ -84,6 +109,9 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
         From `read_study`.
     engine : Engine, optional
         A fresh one by default.
+    tables : mapping, optional
+        Frames or open connections in place of files, by the key that names the file
+        in [data.files]; ``table`` for a tidy table.
 
     Returns
     -------
@@ -97,28 +125,23 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
         A covariate is taken from a wave after the baseline.
     """
     engine = engine or Engine()
-    source = read_table(plan, engine)
-    rows = keyed(source.typed.frame, plan, engine)
-    problems = [*source.typed.problems, *check_rows(rows, plan, engine, source.label)]
+    laid = lay_rows(plan, engine, tables)
+    rows = keyed(laid.typed.frame, plan, engine)
+    stopping = [problem for problem in laid.faults if problem.stops]
+    problems = [*stopping, *check_rows(rows, plan, engine, laid.label)]
     if problems:
         raise DataError(problems)
     waves = waves_of(rows, plan, engine)
-    if not waves:
-        raise DataError(Problem(source.label, "the file holds no pupils", "Export it again."))
-    if len(waves) > _MOST_WAVES:
-        raise DataError(
-            Problem(
-                f"{source.label}, column `{plan.data.wave}`",
-                f"the column has {len(waves)} waves, more than the {_MOST_WAVES} that are allowed",
-                "Name as `wave` the column that says on which occasion a pupil was measured.",
-            )
-        )
+    _check_waves(waves, plan, laid.label)
     rows = engine.keep(with_steps(rows, waves))
-    names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
-    values = covariate_table(rows, plan, waves, engine, source.label)
     baseline = plan.data.baseline_wave
+    names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
+    values = covariate_table(rows, plan, waves, engine, laid.label)
     step = None if baseline is None else waves.index(baseline)
-    pupils = pupil_table(rows, step, engine)
+    reasons, need_rules = laid.reasons, laid.need_rules
+    if plan.data.source is None:
+        reasons, need_rules = tidy_reasons(rows, plan, step, engine)
+    pupils = pupil_table(rows, step, reasons, engine)
     placed = pupils.filter(nw.col(FATE) == "arm").join(values, on=PUPIL, how="left")
     covariates = engine.keep(
         placed.select(
@@ -128,32 +151,60 @@ def build_cohort(plan: Plan, engine: Engine | None = None) -> Cohort:
             *names,
         )
     )
-    scores = score_table(rows, pupils, plan, engine)
+    scores = score_table(rows, pupils, plan, laid.norms, engine)
     known = values.drop_nulls(names).select(PUPIL) if names else values.select(PUPIL)
     flow = count_flow(pupils, known, engine)
     placed_rows = flow.table[flow.table["step"] == "In an arm"]
     sizes = dict(zip(placed_rows["arm"], placed_rows["pupils"].astype(int), strict=True))
     if not sizes:
-        raise DataError(
-            Problem(source.label, "no pupil is in any arm", "Check the labels in [arms].")
-        )
+        raise DataError(Problem(laid.label, "no pupil is in any arm", _why_nobody(flow)))
     outcomes = outcome_table(scores, plan, step, engine)
-    _check_asked(outcomes, plan, waves[0 if step is None else step + 1 :], engine, source.label)
+    later = waves[0 if step is None else step + 1 :]
+    _check_asked(outcomes, plan, later, engine, laid.label)
     return Cohort(
         plan=plan,
         engine=engine,
         covariates=covariates,
-        outcomes=outcomes,
+        outcomes=with_arms_over_time(outcomes, laid.by_year, engine),
         flow=flow,
         missing=count_missing(pupils, values, names, scores, engine),
+        attrition=attrition_of(laid, rows, covariates, names, later, engine),
+        need_rules=need_rules,
+        movements=laid.movements,
+        benchmarks=laid.benchmarks,
         sizes=sizes,
         waves=waves,
-        files=source.files,
+        files=laid.files,
         notes=(
+            *laid.notes,
             *_contradictory_schools(covariates, engine),
-            *_lonely_levels(covariates, names, source.typed.numeric, engine),
+            *_lonely_levels(covariates, names, laid.typed.numeric, engine),
         ),
+        faults=tuple(fault for fault in laid.faults if not fault.stops),
+        cautions=laid.cautions,
     )
+
+
+def _check_waves(waves: tuple[str, ...], plan: Plan, label: str) -> None:
+    if not waves:
+        raise DataError(Problem(label, "the file holds no pupils", "Export it again."))
+    if len(waves) > _MOST_WAVES:
+        raise DataError(
+            Problem(
+                f"{label}, column `{plan.data.wave}`",
+                f"the column has {len(waves)} waves, more than the {_MOST_WAVES} that are allowed",
+                "Name as `wave` the column that says on which occasion a pupil was measured.",
+            )
+        )
+
+
+def _why_nobody(flow: Flow) -> str:
+    """Say what left most pupils out."""
+    out = flow.table[flow.table["step"] == "Left out"]
+    if out.empty:
+        return "Check the labels in [arms]."
+    most = out.sort_values("pupils", ascending=False, kind="stable")["reason"].iloc[0]
+    return f"Most were left out because: {most}. Check [arms], [eligibility] and [placement]."
 
 
 def _check_asked(

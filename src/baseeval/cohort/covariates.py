@@ -69,12 +69,25 @@ def covariate_table(
     for covariate in covariates:
         varies = covariate.column in outcomes or changing.get(covariate.column)
         wave = covariate.wave or (baseline if varies else None)
+        held = before
+        if covariate.after_placement and plan.data.source is None:
+            # The plan says that it means it; every row of the results says so too.
+            held, wave = (
+                rows,
+                covariate.wave or (waves[0] if baseline is None else _next(plan, waves)),
+            )
         table = table.join(
-            _at(before, covariate.column, None if wave is None else steps[wave]),
+            _at(held, covariate.column, None if wave is None else steps[wave]),
             on=PUPIL,
             how="left",
         )
     return engine.keep(table)
+
+
+def _next(plan: Plan, waves: tuple[str, ...]) -> str | None:
+    """Return the wave after the baseline."""
+    later = waves.index(str(plan.data.baseline_wave)) + 1
+    return waves[later] if later < len(waves) else None
 
 
 def _pupils(count: int) -> str:
@@ -115,7 +128,8 @@ def _check_before(
     if plan.data.baseline_wave is None:
         return
     step = steps[plan.data.baseline_wave]
-    columns = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact) if not c.wave]
+    covariates = (*plan.covariates.adjust, *plan.covariates.exact)
+    columns = [c.column for c in covariates if not c.wave and not c.after_placement]
     known = {column: ~nw.col(column).is_null() for column in columns}
     ever = engine.counts(rows, known)
     before = engine.counts(rows.filter(nw.col(STEP) <= step), known)
@@ -124,7 +138,8 @@ def _check_before(
             f"{plan.path.name}, [covariates]",
             f"`{column}` is recorded only after the baseline, when placement may already have "
             "changed it",
-            "Leave it out, or take another from `baseline_wave` or before.",
+            "Leave it out, take another from `baseline_wave` or before, or mean it with "
+            "`after_placement = true`.",
         )
         for column in columns
         if ever[column] and not before[column]
@@ -160,13 +175,16 @@ def _check_waves(plan: Plan, covariates: tuple[Covariate, ...], steps: dict[str,
                     "Name `baseline_wave` in [data].",
                 )
             )
-        elif steps[covariate.wave] > steps.get(baseline, len(steps)):
+        elif not covariate.after_placement and steps[covariate.wave] > steps.get(
+            baseline, len(steps)
+        ):
             problems.append(
                 Problem(
                     where,
                     f"`{covariate.column}` is taken from a wave after the baseline, when placement "
                     "may already have changed it",
-                    "Take it from `baseline_wave` or before.",
+                    "Take it from `baseline_wave` or before, or say that you mean it with "
+                    "`after_placement = true`.",
                 )
             )
     if problems:

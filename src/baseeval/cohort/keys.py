@@ -19,6 +19,9 @@ PUPIL, SCHOOL, WAVE, STEP, ARM, STATUS, FATE = (
     "key:status",
     "key:fate",
 )
+#: The school year of a row, where a source says it.
+YEAR = "key:year"
+
 PEER_OF, PEER_YEAR, PEER_SEX = "key:peer_of", "key:peer_year", "key:peer_sex"
 
 #: The one group of a study without arms.

@@ -8,14 +8,29 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 import pyarrow as pa
 
-from baseeval.cohort.keys import ARM, FATE, PEER_OF, PEER_SEX, PEER_YEAR, PUPIL, SCHOOL, STEP, WAVE
+from baseeval.cohort.keys import (
+    ARM,
+    FATE,
+    PEER_OF,
+    PEER_SEX,
+    PEER_YEAR,
+    PUPIL,
+    SCHOOL,
+    STEP,
+    WAVE,
+    YEAR,
+)
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.measures.scoring import score
 from baseeval.plan import Plan
 
 
 def score_table(
-    rows: nw.LazyFrame[Any], pupils: nw.LazyFrame[Any], plan: Plan, engine: Engine
+    rows: nw.LazyFrame[Any],
+    pupils: nw.LazyFrame[Any],
+    plan: Plan,
+    norms: nw.LazyFrame[Any] | None,
+    engine: Engine,
 ) -> nw.LazyFrame[Any]:
     """Score every outcome for every row of pupils who are in an arm or are peers.
 
@@ -26,6 +41,9 @@ def score_table(
     pupils : narwhals LazyFrame
         From `pupil_table`.
     plan : Plan
+    norms : narwhals LazyFrame, optional
+        ``outcome, year, norm_mean, norm_sd``: outcomes that are standardised within
+        each school year.
     engine : Engine
 
     Returns
@@ -35,7 +53,7 @@ def score_table(
     """
     counted = pupils.filter(nw.col(FATE).is_in(["arm", "peer"]))
     mine = rows.drop(SCHOOL, ARM).join(counted, on=PUPIL, how="inner")
-    links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX) if c in rows.collect_schema().names()]
+    links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX, YEAR) if c in rows.collect_schema().names()]
     parts = []
     for outcome in plan.outcomes:
         made = score(outcome)
@@ -53,7 +71,44 @@ def score_table(
                 made.why.alias("why"),
             )
         )
-    return engine.keep(nw.concat(parts, how="vertical"))
+    scores = nw.concat(parts, how="vertical")
+    return engine.keep(scores if norms is None else _standardised(scores, norms, plan))
+
+
+def _standardised(
+    scores: nw.LazyFrame[Any], norms: nw.LazyFrame[Any], plan: Plan
+) -> nw.LazyFrame[Any]:
+    """Measure an outcome from its school year's mean, in that year's SD."""
+    asked = [outcome.name for outcome in plan.outcomes if outcome.standardise == "cohort"]
+    held = scores.join(norms.rename({"year": YEAR}), on=["outcome", YEAR], how="left")
+    value = (nw.col("value") - nw.col("norm_mean")) / nw.col("norm_sd")
+    is_asked = nw.col("outcome").is_in(asked)
+    value = nw.when(is_asked).then(value).otherwise(nw.col("value"))
+    return held.with_columns(value.alias("value")).drop("norm_mean", "norm_sd")
+
+
+def with_arms_over_time(
+    outcomes: nw.LazyFrame[Any], by_year: nw.LazyFrame[Any] | None, engine: Engine
+) -> nw.LazyFrame[Any]:
+    """Give each outcome the arm of its own wave, where arms are followed over time.
+
+    Parameters
+    ----------
+    outcomes : narwhals LazyFrame
+        From :func:`outcome_table`.
+    by_year : narwhals LazyFrame, optional
+        ``pupil, wave, now``: the arm at the start of the wave's school year.
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+    """
+    if by_year is None:
+        return outcomes
+    held = outcomes.join(by_year, on=["pupil", "wave"], how="left")
+    arm = nw.coalesce(nw.col("now"), nw.col("arm")).alias("arm")
+    return engine.keep(held.with_columns(arm).drop("now"))
 
 
 def outcome_table(

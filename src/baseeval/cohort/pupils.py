@@ -6,13 +6,17 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from baseeval.cohort.eligible import REASONS
 from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, STATUS, STEP
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.placement.arms import EXCLUDED, NOT_CONSIDERED, OTHER_TYPE
 
 #: What becomes of a pupil, in the order in which it is decided.
 FATES = {
     "peer": "a matched peer: in no arm, used only for gaps",
     "group": "whether the pupil is a peer is not recorded",
+    **REASONS,
+    **{reason: reason for reason in (OTHER_TYPE, NOT_CONSIDERED, EXCLUDED)},
     "blank": "no placement is recorded",
     "other": "the placement is one that the study leaves out",
     "no school": "no school is recorded",
@@ -21,7 +25,10 @@ FATES = {
 
 
 def pupil_table(
-    rows: nw.LazyFrame[Any], baseline_step: int | None, engine: Engine
+    rows: nw.LazyFrame[Any],
+    baseline_step: int | None,
+    reasons: nw.LazyFrame[Any] | None,
+    engine: Engine,
 ) -> nw.LazyFrame[Any]:
     """Gather the rows of each pupil.
 
@@ -31,6 +38,8 @@ def pupil_table(
         With keys and steps, checked.
     baseline_step : int, optional
         Number of the baseline wave.
+    reasons : narwhals LazyFrame, optional
+        ``pupil, reason``: why a pupil is not eligible, a key of :data:`FATES`.
     engine : Engine
 
     Returns
@@ -52,6 +61,10 @@ def pupil_table(
     placed = nw.when(nw.col(SCHOOL).is_null()).then(nw.lit("no school")).otherwise(nw.lit("arm"))
     fate = nw.when(nw.col(STATUS) == "other").then(nw.lit("other")).otherwise(fate)
     fate = nw.when(nw.col(STATUS) == "arm").then(placed).otherwise(fate)
+    if reasons is not None:
+        left_out = reasons.select(nw.col("pupil").alias(PUPIL), "reason")
+        table = table.join(left_out, on=PUPIL, how="left")
+        fate = nw.when(~nw.col("reason").is_null()).then(nw.col("reason")).otherwise(fate)
     fate = nw.when(nw.col("peer") == 1).then(nw.lit("peer")).otherwise(fate)
     return engine.keep(table.select(PUPIL, ARM, SCHOOL, fate.alias(FATE)))
 

@@ -2,34 +2,35 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+from baseeval.contracts.columns import ColumnContract
 from baseeval.contracts.tables import TableContract
 from baseeval.contracts.tables import domain_column as column
 
+
+def _stated(name: str, kind: str, meaning: str, **rest: Any) -> ColumnContract:
+    """Make a column that every row must fill: a figure without it must not be shown."""
+    return column(name, kind, meaning, required=True, needed=True, stops=True, **rest)
+
+
 COLUMNS = (
-    column("measure", "category", "What was measured", required=True, needed=True),
+    _stated("measure", "category", "What was measured"),
     column("value", "number", "The published figure", required=True),
-    column("unit", "category", "Unit of the figure", required=True, needed=True),
-    column(
-        "geography",
-        "category",
-        "England, or the name of a local authority or region",
-        required=True,
-        needed=True,
-    ),
+    _stated("unit", "category", "Unit of the figure"),
+    _stated("geography", "category", "England, or the name of a local authority or region"),
     column("need", "category", "Primary type of need; empty for all"),
     column("sen_provision", "category", "SEN provision; empty for all"),
     column("phase", "category", "Phase of education; empty for all"),
-    column(
+    _stated(
         "year",
         "integer",
         "School year, named by the summer in which it ends",
-        required=True,
-        needed=True,
         low=1996,
         high=2100,
     ),
-    column("source", "category", "Publication", required=True, needed=True),
-    column("published", "date", "Day of publication", required=True, needed=True),
+    _stated("source", "category", "Publication"),
+    _stated("published", "date", "Day of publication"),
 )
 
 CONTRACT = TableContract(

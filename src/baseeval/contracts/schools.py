@@ -34,6 +34,18 @@ COLUMNS = (
     column("la_name", "category", "Name of the local authority", source=_GIAS),
     column("phase", "category", "Phase of education", source=_GIAS),
     column("school_type", "category", "Type of establishment", source=_GIAS),
+    column(
+        "school_type_code",
+        "category",
+        "Type of establishment, by the code of the performance tables (`NFTYPE`)",
+        source=_TABLES,
+    ),
+    column(
+        "school_group",
+        "category",
+        "Phase and kind of school, as DfE's statistics group them: State-funded secondary, ...",
+        source=_TABLES,
+    ),
     column("status", "category", "Open, closed or proposed", source=_GIAS),
     column("opened", "date", "Day of opening", source=_GIAS),
     column("closed", "date", "Day of closing", source=_GIAS),
@@ -76,6 +88,11 @@ COLUMNS = (
     column("rp_places", "number", "Places in the resourced provision", low=0, source=_GIAS),
     column("base_needs", "category", "Types of need provided for, joined by ;", source=_GIAS),
     column("local_offer", "flag", "Base listed in the authority's local offer"),
+    column(
+        "held_by",
+        "category",
+        "Files that hold the school, by their keys in the study file, joined by ;",
+    ),
 )
 
 RULES = (

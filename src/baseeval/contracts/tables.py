@@ -32,9 +32,13 @@ class Rule:
         Whether the study cannot go on. Otherwise the rows are counted, and read.
     per : tuple of str
         The columns whose equal values make a group; empty for a rule of one row.
+        Without the first of them the rule does not apply, without another it does.
     gathered : mapping of str to (column, how)
         Of a group: the aggregates that `fault` reads, by name. How: ``min``,
         ``max``, or ``rows`` (which counts, and takes no column).
+    worked : mapping of str to narwhals expression
+        Of each row of a group: what is worked out from `columns`, by name, for
+        `gathered` to read.
     unit : str
         What is counted: ``row``, ``pupil``, ``school``, ...
     """
@@ -47,6 +51,7 @@ class Rule:
     stops: bool = False
     per: tuple[str, ...] = ()
     gathered: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    worked: Mapping[str, nw.Expr] = field(default_factory=dict)
     unit: str = "row"
 
 

@@ -119,7 +119,7 @@ def estimate_one(
     used = known & (design.weights > 0)
     blank = empty_row(cohort, time, design.contrast, design.method, spec, headline)
     first = design.treated[used]
-    flags = flags_of_rows(cohort, design, time.form, known, used)
+    flags = flags_of_rows(cohort, design, time, known, used)
     row = replace(
         blank,
         n_first=int(first.sum()),

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baseeval.cohort.building import Cohort
+from baseeval.effects.occasions import Occasion
 from baseeval.numerics.balance import standardiser
 from baseeval.results import CONTRASTS, Weights
 
@@ -20,7 +21,7 @@ MISSING_LIMIT, MISSING_DIFFERENCE = 0.20, 0.10
 def flags_of_rows(
     cohort: Cohort,
     design: Weights,
-    form: str,
+    time: Occasion,
     known: NDArray[np.bool_],
     used: NDArray[np.bool_],
 ) -> list[str]:
@@ -30,7 +31,7 @@ def flags_of_rows(
     ----------
     cohort : Cohort
     design : Weights
-    form : str
+    time : Occasion
         A change has its baseline within it.
     known : ndarray of bool, shape (n,)
         Rows of the design that have the outcome.
@@ -47,8 +48,13 @@ def flags_of_rows(
         flags.append("high_missing")
     if not design.names:
         flags.append("nothing_adjusted")
-    if form != "change" and not (design.names and _has_earlier_measure(cohort)):
+    if time.form != "change" and not (design.names and _has_earlier_measure(cohort)):
         flags.append("no_pre_placement_baseline")
+    adjusted = (*cohort.plan.covariates.adjust, *cohort.plan.covariates.exact)
+    if any(covariate.after_placement for covariate in adjusted):
+        flags.append("post_placement_covariate")
+    for what in (design.contrast, f"{time.outcome.name} {time.wave}"):
+        flags += sorted(cohort.cautions.get(what, frozenset()) - set(flags))
     schools = [len(set(design.school[used & arm])) for arm in (design.treated, ~design.treated)]
     if min(schools) < FEW_SCHOOLS:
         flags.append("few_schools")

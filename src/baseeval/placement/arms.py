@@ -60,7 +60,7 @@ def arms_on(placed: Placed, who: Frame, rules: PlacementRules, engine: Engine) -
         active.select(*_KEY).unique().with_columns(_one("in_base")), on=_KEY, how="left"
     )
     rows = rows.join(_first_of(active.filter(rules.counts())), on=_KEY, how="left")
-    rows = rows.join(_already(placed, rules), on="pupil_id", how="left")
+    rows = rows.join(_already(placed, who, rules), on=_KEY, how="left")
     rows = rows.join(_considered(placed, who, rules), on=_KEY, how="left")
     hosts = placed.hosts.select("urn", "year").unique().with_columns(_one("hosts"))
     rows = rows.join(hosts, on=["urn", "year"], how="left")
@@ -106,20 +106,23 @@ def _active(spells: Frame, who: Frame, rules: PlacementRules) -> Frame:
     days = who.filter(~nw.col("on").is_null()).select(*_KEY)
     held = days.join(spells.rename({"urn": "base_urn"}), on="pupil_id", how="inner")
     on, latest = nw.col("on"), plus_days(nw.col("on"), rules.grace_days)
-
-    def known_by_then(day: str) -> nw.Expr:
-        return (nw.col(day) <= latest) | (school_year(nw.col(day)) <= school_year(on))
-
-    begun = (nw.col("start") <= latest) & known_by_then("first_in")
+    begun = (nw.col("start") <= latest) & _known_by_then("first_in", rules)
     # A census shortly after the day that saw the pupil out of the base is believed before a
     # later one that saw the pupil in it.
     uncontradicted = (
         (nw.col("first_in") <= latest) | nw.col("last_out").is_null() | (nw.col("last_out") < on)
     )
-    over = yes((nw.col("end") < on) & known_by_then("next_out")) == 1
+    over = yes((nw.col("end") < on) & _known_by_then("next_out", rules)) == 1
     later = yes(nw.col("first_in") > latest)
     active = held.filter(begun & uncontradicted & ~over)
     return active.with_columns(later.alias("recorded_later"))
+
+
+def _known_by_then(day: str, rules: PlacementRules) -> nw.Expr:
+    """Tell whether a day lies within the grace or the school year of the day asked about."""
+    on = nw.col("on")
+    within = school_year(nw.col(day)) <= school_year(on)
+    return (nw.col(day) <= plus_days(on, rules.grace_days)) | within
 
 
 def _first_of(active: Frame) -> Frame:
@@ -131,7 +134,7 @@ def _first_of(active: Frame) -> Frame:
     return first.select(*columns, _one("counted"))
 
 
-def _already(placed: Placed, rules: PlacementRules) -> Frame:
+def _already(placed: Placed, who: Frame, rules: PlacementRules) -> Frame:
     """Find the pupils who were in a base that counts when a census first saw them."""
     first = placed.seen.group_by("pupil_id").agg(nw.col("day").min().alias("first_seen"))
     spells = placed.spells.filter(rules.counts())
@@ -139,8 +142,10 @@ def _already(placed: Placed, rules: PlacementRules) -> Frame:
     day = nw.col("first_seen")
     over = yes(nw.col("end") < day) == 1
     shown = school_year(nw.col("first_in")) <= school_year(day)
-    inside = held.filter((nw.col("start") <= day) & shown & ~over)
-    return inside.select("pupil_id").unique().with_columns(_one("already_placed"))
+    inside = held.filter((nw.col("start") <= day) & shown & ~over).select("pupil_id", "first_seen")
+    asked = who.select(*_KEY).join(inside.unique(), on="pupil_id", how="inner")
+    already = asked.filter(_known_by_then("first_seen", rules))
+    return already.select(*_KEY).unique().with_columns(_one("already_placed"))
 
 
 def _considered(placed: Placed, who: Frame, rules: PlacementRules) -> Frame:

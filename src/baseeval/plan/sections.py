@@ -172,7 +172,7 @@ class PlacementSection(Section):
 
     source: Literal["census", "spells", "schools"] = "census"
     types: list[Label] = []
-    host_min_pupils: Annotated[int, Field(ge=1)] = 1
+    host_at_least: Annotated[int, Field(ge=1)] = 1
     hosts: list[Label] = []
     grace_days: Annotated[int, Field(ge=0)] = 31
     movers: Literal["at_entry", "time_varying", "modal"] = "at_entry"

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 
 from baseeval.contracts.tables import Rule, TableContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import Fault
+from baseeval.errors import Fault, fault
 from baseeval.sources.values import read_values
 
 
@@ -83,12 +83,50 @@ def read_contract(
     return Contracted(kept, (*absent, *typed.problems), dict(typed.coded))
 
 
+def check_rules(
+    frame: nw.LazyFrame[Any], contract: TableContract, engine: Engine, file: str
+) -> list[Fault]:
+    """Check the rules between the columns of a row, of a table that was made and not read.
+
+    Parameters
+    ----------
+    frame : narwhals LazyFrame
+        Typed, under the contract's names.
+    contract : TableContract
+    engine : Engine
+    file : str
+        Named in messages.
+
+    Returns
+    -------
+    list of Fault
+    """
+    held = frame.collect_schema().names()
+    rules = [rule for rule in contract.rules if not rule.per and set(rule.columns) <= set(held)]
+    counts = engine.counts(frame, {rule.name: rule.fault for rule in rules})
+    return [
+        fault(
+            file,
+            rule.columns[0],
+            rule.name,
+            counts[rule.name],
+            rule.what,
+            rule.remedy,
+            unit=rule.unit,
+            stops=rule.stops,
+        )
+        for rule in rules
+        if counts[rule.name]
+    ]
+
+
 def _applicable(held: list[str]) -> Any:
     """Return a function that keeps a rule whose columns are there, on the keys that are."""
 
     def keep(rule: Rule) -> Rule | None:
-        read = {*rule.columns, *(column for column, _ in rule.gathered.values() if column)}
-        if not read <= set(held):
+        gathered = {column for column, _ in rule.gathered.values() if column} - set(rule.worked)
+        # Without whom a group is of, a coarser key would make groups of strangers.
+        if not {*rule.columns, *rule.per[:1], *gathered} <= set(held):
             return None
         return replace(rule, per=tuple(key for key in rule.per if key in held))
 

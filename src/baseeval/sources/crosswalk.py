@@ -7,8 +7,10 @@ A crosswalk is a TOML file beside this module (``crosswalks/*.toml``)::
     suffix = "_(?P<term>AUT|SPR|SUM)(?P<year>[0-9]{2})"   # optional: ends each heading
     prefix = "KS2_"                                       # optional: begins each heading
     file_year = "(?P<year>20[0-9]{2})"                    # optional: in the file's name
+    needed = [["pupil_id"], ["urn", "laestab"], ["year"]] # optional: every file has one of each
+    example = "URN_SPR22"                                 # optional: a heading, for messages
 
-    [columns]                                             # contract's column -> headings, any case
+    [columns]                                  # contract's column -> headings, any case, first wins
     pupil_id = ["PupilMatchingRefAnonymous", "PupilMatchingRefAnonymous_SPR"]
 
     [recode.sen_provision]                                # code to write -> codes at the origin
@@ -51,6 +53,10 @@ class Crosswalk:
         ``term`` and ``year`` become columns.
     recode : mapping of str to mapping of str to str
         Column -> code at the origin (upper case) -> code of the contract.
+    needed : tuple of tuple of str
+        Columns, ``term`` and ``year`` among them, of which every file has one of each tuple.
+    example : str
+        A heading with its suffix, for messages.
     """
 
     name: str
@@ -61,6 +67,8 @@ class Crosswalk:
     suffix: str = ""
     file_year: str = ""
     recode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    needed: tuple[tuple[str, ...], ...] = ()
+    example: str = ""
 
     def headings(self) -> tuple[str, ...]:
         """Return every heading that it knows.
@@ -83,16 +91,51 @@ class Crosswalk:
         column : str or None
         marks : dict of str to str
         """
-        known = {option.lower(): column for column, own in self.columns.items() for option in own}
+        option, said = self.split(heading)
+        return self._known().get(option), said
+
+    def split(self, heading: str) -> tuple[str, dict[str, str]]:
+        """Take a heading's prefix and suffix off.
+
+        Parameters
+        ----------
+        heading : str
+
+        Returns
+        -------
+        option : str
+            In small letters; empty where no known heading is left.
+        marks : dict of str to str
+        """
+        known = self._known()
         if heading.lower() in known:
-            return known[heading.lower()], {}
+            return heading.lower(), {}
         end = f"(?:{self.suffix})?" if self.suffix else ""
         match = re.match(f"^(?:{self.prefix})?(?P<core>.*?){end}$", heading, re.IGNORECASE)
-        column = known.get(match["core"].lower()) if match is not None else None
-        if match is None or column is None:
-            return None, {}
+        if match is None or match["core"].lower() not in known:
+            return "", {}
         said = match.groupdict()
-        return column, {m: said[m] for m in ("term", "year") if said.get(m)}
+        return match["core"].lower(), {m: said[m] for m in ("term", "year") if said.get(m)}
+
+    def strange_ending(self, heading: str) -> str:
+        """Return the ending of a heading that is known but for its ending.
+
+        Parameters
+        ----------
+        heading : str
+
+        Returns
+        -------
+        str
+            Such as ``_WIN22``; empty where there is none, or a known one.
+        """
+        match = re.match(f"^(?:{self.prefix})?(?P<core>.+)(?P<end>_[a-z0-9]+)$", heading, re.I)
+        if not self.suffix or match is None or self.split(heading)[0]:
+            return ""
+        return match["end"] if match["core"].lower() in self._known() else ""
+
+    def _known(self) -> dict[str, str]:
+        return {option.lower(): column for column, own in self.columns.items() for option in own}
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +148,13 @@ class Matched:
         Column of the contract (or of the crosswalk alone), and the file's heading.
     marks : mapping of str to str
         ``term`` and ``year`` as the headings or the file's name say.
+    passed_over : tuple of (str, str)
+        Headings that mean a column too, and the one that is read in their place.
     """
 
     found: tuple[tuple[str, str], ...]
     marks: Mapping[str, str]
+    passed_over: tuple[tuple[str, str], ...] = ()
 
 
 def load_crosswalk(name: str) -> Crosswalk:
@@ -135,7 +181,8 @@ def load_crosswalk(name: str) -> Crosswalk:
         for column, codes in keys.pop("recode", {}).items()
     }
     columns = {column: tuple(known) for column, known in keys.pop("columns").items()}
-    return Crosswalk(name=name, columns=columns, recode=recode, **keys)
+    needed = tuple(tuple(options) for options in keys.pop("needed", ()))
+    return Crosswalk(name=name, columns=columns, recode=recode, needed=needed, **keys)
 
 
 def with_headings(crosswalk: Crosswalk, own: Mapping[str, str]) -> Crosswalk:
@@ -183,28 +230,32 @@ def match_headings(crosswalk: Crosswalk, headings: Sequence[str], file: str) -> 
     Returns
     -------
     Matched
+        Of several headings that mean a column, the one that the crosswalk names first.
 
     Raises
     ------
     DataError
-        Two headings mean one column, or the headings are of several terms or years.
+        One heading is there twice, the headings are of several terms or years, or
+        something that every file needs is not there.
     """
-    found: dict[str, list[str]] = {}
+    found: dict[str, dict[str, list[str]]] = {}
     marks: dict[str, set[str]] = {}
     for heading in headings:
-        column, said = crosswalk.place(heading)
+        option, said = crosswalk.split(heading)
+        column, _ = crosswalk.place(heading)
         if column is None:
             continue
-        found.setdefault(column, []).append(heading)
+        found.setdefault(column, {}).setdefault(option, []).append(heading)
         for mark, value in said.items():
             marks.setdefault(mark, set()).add(value.upper())
+    read = {column: _first_option(crosswalk, column, own) for column, own in found.items()}
     problems = [
         Problem(
             f"{file}, column `{options[0]}`",
             f"{len(options)} columns mean `{column}` ({', '.join(options)})",
             "Keep one of them, or name it in [data.columns].",
         )
-        for column, options in found.items()
+        for column, options in read.items()
         if len(options) > 1
     ]
     problems += [
@@ -216,14 +267,66 @@ def match_headings(crosswalk: Crosswalk, headings: Sequence[str], file: str) -> 
         for mark, values in marks.items()
         if len(values) > 1
     ]
-    if problems:
-        raise DataError(problems)
     single = {mark: next(iter(values)) for mark, values in marks.items()}
     if crosswalk.file_year and "year" not in single:
         named = re.search(crosswalk.file_year, file)
         if named is not None:
             single["year"] = named["year"]
-    return Matched(tuple((column, options[0]) for column, options in found.items()), single)
+    problems += _lacking(crosswalk, {*found, *single}, headings, file)
+    if problems:
+        raise DataError(problems)
+    passed_over = (
+        (heading, read[column][0])
+        for column, own in found.items()
+        for options in own.values()
+        for heading in options
+        if heading != read[column][0]
+    )
+    return Matched(
+        tuple((column, options[0]) for column, options in read.items()), single, tuple(passed_over)
+    )
+
+
+def _first_option(crosswalk: Crosswalk, column: str, own: Mapping[str, list[str]]) -> list[str]:
+    return next(own[o.lower()] for o in crosswalk.columns[column] if o.lower() in own)
+
+
+def _lacking(
+    crosswalk: Crosswalk, held: set[str], headings: Sequence[str], file: str
+) -> list[Problem]:
+    """Name what every file needs and this one has not; an unknown ending explains the rest."""
+    lacking = [options for options in crosswalk.needed if not held & set(options)]
+    endings = dict.fromkeys(filter(None, map(crosswalk.strange_ending, headings)))
+    if lacking and endings:
+        return [
+            Fault(
+                file,
+                f"its headings end in {', '.join(endings)}, which names no term or year "
+                "that is known here",
+                f"Name the columns as the extract does ({crosswalk.example}).",
+                file,
+                rule="unknown_suffix",
+            )
+        ]
+    return [
+        Fault(
+            file,
+            f"it has no `{'` or `'.join(options)}` (headings known here: "
+            f"{_known_headings(crosswalk, options)})",
+            "Add it, or name its heading in [data.columns].",
+            file,
+            options[0],
+            "no_column",
+        )
+        for options in lacking
+    ]
+
+
+def _known_headings(crosswalk: Crosswalk, options: Sequence[str]) -> str:
+    known = [heading for option in options for heading in crosswalk.columns.get(option, ())]
+    if crosswalk.example and {"year", "term"} & set(options):
+        known.append(f"endings as in {crosswalk.example}")
+    return ", ".join(known) or "none"
 
 
 def full_year(mark: str) -> int:

@@ -75,7 +75,9 @@ def gather_files(
                 engine,
                 None,
                 crosswalk.headings(),
-                lambda heading: crosswalk.place(heading)[0] is not None,
+                lambda heading: bool(
+                    crosswalk.split(heading)[0] or crosswalk.strange_ending(heading)
+                ),
             )
             frames.append((name, frame))
         except DataError as error:
@@ -119,13 +121,28 @@ def _under_contract(
 ) -> Gathered:
     problems: list[Problem] = []
     parts = []
+    passed: list[Fault] = []
     for name, frame in frames:
         try:
             matched = match_headings(crosswalk, frame.collect_schema().names(), name)
+            passed += [_passed_over(name, other, read) for other, read in matched.passed_over]
             parts.append(renamed(frame, matched))
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
     together, faults = recoded(stacked(parts), crosswalk, engine, label)
-    return Gathered(together, label, files, tuple(faults))
+    return Gathered(together, label, files, (*passed, *faults))
+
+
+def _passed_over(file: str, other: str, read: str) -> Fault:
+    return Fault(
+        f"{file}, column `{other}`",
+        f"`{read}` means the same and is read in its place",
+        "Nothing need be done; to read the other, name it in [data.columns].",
+        file,
+        other,
+        "passed_over",
+        1,
+        False,
+    )

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
-
-import narwhals.stable.v2 as nw
 
 from baseeval.contracts.columns import ColumnContract
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Problem
 from baseeval.plan import OutcomeSection, Plan, nearest
 from baseeval.sources.files import find_files, fingerprint, read_file
+from baseeval.sources.given import take
 from baseeval.sources.stacking import stacked
 from baseeval.sources.values import Typed, read_values
 
@@ -34,14 +33,15 @@ class Source:
     label: str
 
 
-def read_table(plan: Plan, engine: Engine) -> Source:
+def read_table(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None) -> Source:
     """Read the table that a plan names.
 
     Parameters
     ----------
     plan : Plan
     engine : Engine
-        Shut to further files afterwards.
+    given : mapping, optional
+        Frames or an open connection in place of the file, under ``table``.
 
     Returns
     -------
@@ -52,24 +52,28 @@ def read_table(plan: Plan, engine: Engine) -> Source:
     DataError
         A file or a column is not there, or files disagree on their columns.
     """
-    assert plan.data.table is not None
-    paths = find_files(plan.data.table, plan.path.parent)
-    label = paths[0].name if len(paths) == 1 else f"{plan.data.table} ({len(paths)} files)"
     contracts = table_contract(plan)
-    frames: list[nw.LazyFrame[Any]] = []
-    problems: list[Problem] = []
+    files: tuple[tuple[str, str], ...] = ()
     wanted = [contract.name for contract in contracts]
-    for path in paths:
-        frame = read_file(path, engine, plan.data.sheet, wanted)
-        problems += _absent_columns(path, frame.collect_schema().names(), contracts)
-        frames.append(frame)
+    if given is not None and "table" in given:
+        label = 'tables["table"]'
+        named = [(label, frame) for frame in take(given["table"], engine, "table")]
+    else:
+        assert plan.data.table is not None
+        paths = find_files(plan.data.table, plan.path.parent)
+        label = paths[0].name if len(paths) == 1 else f"{plan.data.table} ({len(paths)} files)"
+        named = [(p.name, read_file(p, engine, plan.data.sheet, wanted)) for p in paths]
+        files = tuple((path.name, fingerprint(path)) for path in paths)
+    problems = [
+        problem
+        for name, frame in named
+        for problem in _absent_columns(name, frame.collect_schema().names(), contracts)
+    ]
     if problems:
         raise DataError(problems)
+    frames = [frame for _, frame in named]
     frames = [frame.select(*wanted) for frame in frames]
-    together = stacked(frames)
-    files = tuple((path.name, fingerprint(path)) for path in paths)
-    engine.shut()
-    return Source(read_values(together, contracts, engine, label), files, label)
+    return Source(read_values(stacked(frames), contracts, engine, label), files, label)
 
 
 def table_contract(plan: Plan) -> list[ColumnContract]:
@@ -103,6 +107,12 @@ def table_contract(plan: Plan) -> list[ColumnContract]:
         ColumnContract(c.column, kinds[c.kind], "covariate")  # type: ignore[arg-type]
         for c in (*plan.covariates.adjust, *plan.covariates.exact)
     ]
+    eligibility = {} if plan.eligibility is None else plan.eligibility.columns
+    eligible_kinds = {"consent": "flag", "withdrawn": "key"}
+    columns += [
+        ColumnContract(name, eligible_kinds.get(what, "category"), "eligibility")  # type: ignore[arg-type]
+        for what, name in eligibility.items()
+    ]
     # An outcome at an earlier wave may be a covariate: the first contract stands.
     once: dict[str, ColumnContract] = {}
     for column in columns:
@@ -125,10 +135,10 @@ def _outcome_contract(outcome: OutcomeSection) -> list[ColumnContract]:
     return [ColumnContract(name, "number", "outcome") for name in outcome.columns()]
 
 
-def _absent_columns(path: Path, held: list[str], contracts: list[ColumnContract]) -> list[Problem]:
+def _absent_columns(file: str, held: list[str], contracts: list[ColumnContract]) -> list[Problem]:
     return [
         Problem(
-            f"{path.name}, column `{contract.name}`",
+            f"{file}, column `{contract.name}`",
             f"the file has no such column ({contract.meaning})",
             nearest(contract.name, held),
         )

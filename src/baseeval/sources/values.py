@@ -235,9 +235,12 @@ def _between_rows(
     for per in dict.fromkeys(rule.per for rule in rules):
         mine = [rule for rule in rules if rule.per == per]
         gathered = {name: how for rule in mine for name, how in rule.gathered.items()}
+        read = dict.fromkeys([*per, *(column for column, _ in gathered.values() if column)])
+        worked = {name: value for rule in mine for name, value in rule.worked.items()}
         known = [~nw.col(key).is_null() for key in per]
         groups = (
             frame.filter(*known)
+            .select(*(worked.get(name, nw.col(name)).alias(name) for name in read))
             .group_by(*per)
             .agg(*(_gathered(name, *how) for name, how in gathered.items()))
         )

@@ -1,0 +1,195 @@
+"""The rows of a study, from a tidy table or from the tables of many sources."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import narwhals.stable.v2 as nw
+import pandas as pd
+import pyarrow as pa
+
+from baseeval.cohort.assembling import Assembled, assemble
+from baseeval.cohort.moving import count_movements
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DataError, Fault
+from baseeval.plan import Plan
+from baseeval.results import CONTRASTS
+from baseeval.sources.benchmark_file import matching_benchmarks
+from baseeval.sources.opening import open_tables
+from baseeval.sources.table import read_table
+from baseeval.sources.tables import Tables
+from baseeval.sources.values import Typed
+
+Frame = nw.LazyFrame[Any]
+
+_NEED_COLUMNS = ["rule", "used", "pupils", "schools"]
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """One row a pupil and wave, and what is known of them besides.
+
+    Parameters
+    ----------
+    typed : Typed
+    label : str
+        The file or files, as messages name them.
+    files : tuple of (name, SHA-256)
+    faults : tuple of Fault
+        Those that stop the study too.
+    reasons : narwhals LazyFrame or None
+        ``pupil, reason``: who is left out, and why; None where the rows must say it.
+    need_rules, movements, benchmarks : pandas.DataFrame
+    norms : narwhals LazyFrame or None
+        From `year_norms`.
+    by_year : narwhals LazyFrame or None
+        ``pupil, wave, now``.
+    followed : (narwhals LazyFrame, narwhals LazyFrame) or None
+        ``pupil, wave`` of who could be seen, and of who was.
+    notes : tuple of str
+    cautions : mapping of str to frozenset of str
+        Contrast, or ``outcome wave``, -> flags.
+    """
+
+    typed: Typed
+    label: str
+    files: tuple[tuple[str, str], ...]
+    faults: tuple[Fault, ...]
+    reasons: Frame | None
+    need_rules: pd.DataFrame
+    movements: pd.DataFrame
+    benchmarks: pd.DataFrame
+    norms: Frame | None
+    by_year: Frame | None
+    followed: tuple[Frame, Frame] | None
+    notes: tuple[str, ...]
+    cautions: Mapping[str, frozenset[str]]
+
+
+def lay_rows(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None) -> Laid:
+    """Read a plan's data, whatever their source, and lay one row a pupil and wave.
+
+    Parameters
+    ----------
+    plan : Plan
+    engine : Engine
+        Shut to further files afterwards.
+    given : mapping, optional
+        Frames or open connections in place of files.
+
+    Returns
+    -------
+    Laid
+
+    Raises
+    ------
+    DataError, PlanError
+    """
+    if plan.data.source is None:
+        return _tidy(plan, engine, given)
+    opened = open_tables(plan, engine, given)
+    engine.shut()
+    stopping = [fault for fault in opened.tables.faults if fault.stops]
+    if stopping:
+        raise DataError(stopping)
+    made = assemble(plan, opened.tables, engine)
+    return Laid(
+        typed=made.typed,
+        label=", ".join(dict.fromkeys(opened.tables.labels.values())) or plan.path.name,
+        files=opened.files,
+        faults=(*opened.tables.faults, *made.faults),
+        reasons=made.reasons,
+        need_rules=made.need_rules,
+        movements=count_movements(made, engine),
+        benchmarks=_context(plan, opened.tables, engine),
+        norms=made.norms,
+        by_year=made.by_year,
+        followed=_followed(made, engine),
+        notes=_notes(made, engine),
+        cautions=_cautions(made, engine),
+    )
+
+
+def _tidy(plan: Plan, engine: Engine, given: Mapping[str, Any] | None) -> Laid:
+    source = read_table(plan, engine, given)
+    files, context, faults = source.files, Tables({}), source.typed.problems
+    if plan.data.files or set(given or {}) - {"table"}:
+        opened = open_tables(plan, engine, given)
+        files, context = (*files, *opened.files), opened.tables
+        faults = (*faults, *context.faults)
+    engine.shut()
+    return Laid(
+        typed=source.typed,
+        label=source.label,
+        files=files,
+        faults=faults,
+        reasons=None,
+        need_rules=pd.DataFrame(columns=_NEED_COLUMNS),
+        movements=pd.DataFrame(columns=["wave", "arm", "arm_then", "pupils", "schools"]),
+        benchmarks=_context(plan, context, engine),
+        norms=None,
+        by_year=None,
+        followed=None,
+        notes=(),
+        cautions={},
+    )
+
+
+def _context(plan: Plan, tables: Tables, engine: Engine) -> pd.DataFrame:
+    """Pick the published figures for pupils like those of the study."""
+    if "benchmarks" not in tables.frames:
+        return pd.DataFrame()
+    rules = plan.eligibility
+    provisions = {"only": ["E"], "none": ["N", "K"], "any": []}
+    return matching_benchmarks(
+        tables.frames["benchmarks"],
+        needs=[] if rules is None else rules.needs,
+        phases=[] if rules is None else rules.phases,
+        sen_provisions=[] if rules is None else provisions[rules.ehcp],
+        years=[],
+        engine=engine,
+    )
+
+
+def _followed(made: Assembled, engine: Engine) -> tuple[Frame, Frame]:
+    """Say of each pupil in which waves a census could see them, and in which it did."""
+    years = engine.collect(made.seen.select("year").unique(), ["year"]).column("year").to_pylist()
+    known = engine.table(pa.table({"census_year": pa.array(years, pa.int64())}))
+    wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
+    starts = made.starts.select("pupil", "year")
+    expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)
+    seen = made.seen.rename({"year": "census_year"}).join(starts, on="pupil", how="inner")
+    seen = seen.with_columns(wave)
+
+    def texts(frame: Frame) -> Frame:
+        return frame.select("pupil", nw.col("wave").cast(nw.String).alias("wave"))
+
+    return engine.keep(texts(expected)), engine.keep(texts(seen))
+
+
+def _already_placed(made: Assembled, engine: Engine) -> int:
+    held = (nw.col("already_placed") == 1) & (nw.col("arm") == "base")
+    return engine.counts(made.starts, {"n": held})["n"]
+
+
+def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
+    number = _already_placed(made, engine)
+    if not number:
+        return ()
+    pupils = "1 pupil" if number == 1 else f"{number} pupils"
+    return (
+        f"{pupils} of base had a place already when first seen: nothing was measured before it, so "
+        "what is said of them is change while placed. `already_placed` in [placement] leaves such "
+        "pupils out.",
+    )
+
+
+def _cautions(made: Assembled, engine: Engine) -> dict[str, frozenset[str]]:
+    cautions = {f"{outcome} {wave}": frozenset({"pandemic"}) for outcome, wave in made.pandemic}
+    if _already_placed(made, engine):
+        for contrast, arms in CONTRASTS.items():
+            if "base" in arms:
+                cautions[contrast] = frozenset({"no_pre_placement_baseline"})
+    return cautions

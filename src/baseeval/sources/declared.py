@@ -1,0 +1,104 @@
+"""What a school file declares of a base, in its own words: type and needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import narwhals.stable.v2 as nw
+
+from baseeval.contracts.vocabulary import BASE_WORDS, NEEDS
+
+#: Why a school has no type of base: the file says that there is none. Empty says nothing.
+NO_BASE = "no base"
+
+#: Words for no base, as `plain` gives them.
+_NO_BASE_WORDS = ("not applicable", "does not apply", "none", "no")
+
+#: What GIAS writes where a need does not apply, as `plain` gives it.
+_NO_NEED_WORDS = ("", "not applicable", "none")
+
+
+def plain(text: nw.Expr) -> nw.Expr:
+    """Return words in small letters, with single spaces for all that is no letter or digit.
+
+    Parameters
+    ----------
+    text : narwhals expression
+
+    Returns
+    -------
+    narwhals expression
+        Missing as the empty text.
+    """
+    letters = text.str.to_lowercase().str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
+    return nw.when(text.is_null()).then(nw.lit("")).otherwise(letters)
+
+
+def base_type(
+    text: nw.Expr, own: Mapping[str, str], nothing: Sequence[str] = ()
+) -> tuple[nw.Expr, nw.Expr]:
+    """Read the word for a base.
+
+    Parameters
+    ----------
+    text : narwhals expression
+    own : mapping of str to str
+        Words besides those of `BASE_WORDS`, and the type that each means; empty
+        for none.
+    nothing : sequence of str
+        Codes of the file that say that there is none.
+
+    Returns
+    -------
+    type : narwhals expression
+        A code of `BASE_TYPES`, `NO_BASE`, or missing where the cell is empty.
+    strange : narwhals expression
+        True for a word that is not known: its type is ``unknown``.
+    """
+    words = {**BASE_WORDS, **{word.strip().lower(): kind for word, kind in own.items()}}
+    none = [*_NO_BASE_WORDS, *nothing, *(word for word, kind in words.items() if not kind)]
+    said = plain(text)
+    kinds = dict.fromkeys(kind for kind in words.values() if kind)
+    known = said.is_in([*words, *none, ""])
+    value = nw.when(said.is_in(none)).then(nw.lit(NO_BASE)).otherwise(nw.lit(None, nw.String))
+    for kind in kinds:
+        mine = [word for word, meant in words.items() if meant == kind]
+        value = nw.when(said.is_in(mine)).then(nw.lit(kind)).otherwise(value)
+    return nw.when(~known).then(nw.lit("unknown")).otherwise(value), ~known
+
+
+def need_code(text: nw.Expr) -> tuple[nw.Expr, nw.Expr]:
+    """Read a type of need as GIAS writes it: ``ASD - Autistic Spectrum Disorder``.
+
+    Parameters
+    ----------
+    text : narwhals expression
+
+    Returns
+    -------
+    code : narwhals expression
+        In capitals, a code of `NEEDS` unless `strange`.
+    strange : narwhals expression
+        True for words that begin with no code of `NEEDS`.
+    """
+    code = text.str.replace_all(r"\s+-.*$", "").str.strip_chars().str.to_uppercase()
+    nothing = plain(text).is_in(list(_NO_NEED_WORDS))
+    return code, ~nothing & ~nw.coalesce(code, nw.lit("")).is_in(list(NEEDS))
+
+
+def joined_needs(provided: Mapping[str, nw.Expr]) -> nw.Expr:
+    """Join the codes of the needs provided for.
+
+    Parameters
+    ----------
+    provided : mapping of str to narwhals expression
+        Code of `NEEDS` -> true where it is provided for.
+
+    Returns
+    -------
+    narwhals expression
+        Such as ``ASD;SLCN``, in the order of the alphabet; missing for none.
+    """
+    codes = [nw.when(provided[code]).then(nw.lit(code)) for code in sorted(provided)]
+    joined = nw.concat_str(codes, separator=";", ignore_nulls=True)
+    return nw.when(joined != "").then(joined).otherwise(nw.lit(None, nw.String))

@@ -1,0 +1,127 @@
+"""The school census: one row a pupil and census."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import narwhals.stable.v2 as nw
+
+from baseeval.contracts.pupils import CONTRACT
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import Fault
+from baseeval.sources.contracted import Contracted, read_contract
+from baseeval.sources.gathering import Gathered
+from baseeval.sources.npd_carrying import carry_spring
+from baseeval.sources.npd_rows import (
+    Frame,
+    count_fault,
+    one_each,
+    under_contract,
+    with_summer_year,
+    yes,
+)
+from baseeval.sources.tables import ReadOptions
+from baseeval.sources.values import WHY
+
+_CENSUS = ("year", "term")
+
+
+def read_census(gathered: Gathered, engine: Engine, options: ReadOptions) -> Contracted:
+    """Read the school census.
+
+    Parameters
+    ----------
+    gathered : Gathered
+    engine : Engine
+    options : ReadOptions
+
+    Returns
+    -------
+    Contracted
+        Of the contract ``pupils``; `gathered`'s own faults are not repeated.
+    """
+    label = gathered.label
+    read = read_contract(
+        with_summer_year(gathered.frame), CONTRACT, engine, label, frozenset({"urn"})
+    )
+    frame, faults = _with_school(read.frame, engine, label)
+    frame, lost = one_each(frame, ("pupil_id", *_CENSUS), _order(frame), engine)
+    faults += count_fault(
+        label,
+        "pupil_id",
+        "several_rows",
+        lost,
+        "another row of the pupil in the same census that comes first (enrolment C or M, "
+        "then on roll, then the lowest school number)",
+        "They are left out: one row a pupil and census is kept.",
+    )
+    frame, blank = _with_blank_sen(frame, engine, label, options)
+    frame = engine.keep(under_contract(carry_spring(frame), CONTRACT))
+    return replace(read, frame=frame, faults=(*read.faults, *faults, *blank))
+
+
+def _with_school(frame: Frame, engine: Engine, label: str) -> tuple[Frame, list[Fault]]:
+    """Take LAESTAB for the school where there is no URN."""
+    names = frame.collect_schema().names()
+    if "laestab" not in names:
+        return frame, []
+    urn = nw.col("urn") if "urn" in names else nw.lit(None, dtype=nw.String)
+    lent = urn.is_null() & ~nw.col("laestab").is_null()
+    count = engine.counts(frame, {"lent": lent})["lent"]
+    faults = count_fault(
+        label,
+        "urn",
+        "laestab_for_urn",
+        count,
+        "no URN, so that LAESTAB serves as the key of the school",
+        "Give the schools' own tables under LAESTAB too; a school must not be known by both.",
+    )
+    return frame.with_columns(nw.coalesce(urn, nw.col("laestab")).alias("urn")), faults
+
+
+def _order(frame: Frame) -> list[nw.Expr]:
+    names = frame.collect_schema().names()
+    order = []
+    if "enrolment" in names:
+        order.append(1 - yes(nw.col("enrolment").is_in(["C", "M"])))
+    if "on_roll" in names:
+        order.append(1 - yes(nw.col("on_roll") == 1))
+    # Behind every number and letter: a row without a school comes last.
+    return [*order, nw.coalesce(nw.col("urn"), nw.lit("~"))]
+
+
+def _with_blank_sen(
+    frame: Frame, engine: Engine, label: str, options: ReadOptions
+) -> tuple[Frame, list[Fault]]:
+    """Read an empty SEN provision as the study says, in censuses that recorded provision."""
+    if "sen_provision" not in frame.collect_schema().names():
+        return frame, []
+    value, why = nw.col("sen_provision"), nw.col(WHY + "sen_provision")
+    empty = value.is_null() & (why == "blank")
+    recorded = engine.collect(
+        frame.group_by(*_CENSUS)
+        .agg((1 - yes(empty)).max().alias("any"))
+        .filter(nw.col("any") == 1)
+        .select(*_CENSUS),
+        _CENSUS,
+    ).to_pylist()
+    if not recorded:
+        return frame, []
+    here = nw.any_horizontal(
+        *((nw.col("year") == c["year"]) & (nw.col("term") == c["term"]) for c in recorded),
+        ignore_nulls=True,
+    )
+    blank = empty & here
+    none = options.blank_sen == "none"
+    faults = count_fault(
+        label,
+        "sen_provision",
+        "blank_sen",
+        engine.counts(frame, {"blank": blank})["blank"],
+        f"no SEN provision recorded, read as {'no SEN' if none else 'missing'}",
+        "`blank_sen` says what an empty cell means: some extracts leave it empty for no SEN.",
+    )
+    if not none:
+        return frame, faults
+    filled = nw.when(blank).then(nw.lit("N")).otherwise(value).alias("sen_provision")
+    return frame.with_columns(filled), faults
