@@ -22,7 +22,7 @@ from baseeval.disclosure.screening import screen
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DisclosureError, Problem, UsageError
 from baseeval.folders import MANIFEST, check_free, restricted, swapped_in
-from baseeval.measures.scoring import KINDS
+from baseeval.measures.scoring import note_of, unit_of
 from baseeval.pipeline import Designs, estimate_all, make_designs
 from baseeval.plan import Plan
 from baseeval.reporting.writing import report
@@ -136,17 +136,16 @@ def about(cohort: Cohort, designs: Designs) -> About:
     ]
     outcomes = []
     for outcome in plan.outcomes:
-        kind = KINDS[outcome.kind]
         outcomes.append(
             OutcomeAbout(
                 name=outcome.name,
                 label=outcome.label or outcome.name.replace("_", " "),
                 kind=outcome.kind,
                 better=outcome.better,
-                unit=outcome.unit or kind.unit,
+                unit=unit_of(outcome),
                 smallest_effect=outcome.smallest_effect,
                 smallest_effect_unit=outcome.smallest_effect_unit,
-                note=kind.note,
+                note=note_of(outcome),
             )
         )
     return About(

@@ -108,7 +108,10 @@ def test_a_study_without_arms_holds_everybody(tmp_path):
 def test_nobody_in_any_arm_is_refused(tmp_path):
     (found,) = fault(tmp_path, "id,sch,arm,y\n1,A,,1")
 
-    assert found == "p.csv: no pupil is in any arm. Check the labels in [arms]."
+    assert found == (
+        "p.csv: no pupil is in any arm. Most were left out because: no placement is recorded. "
+        "Check [arms], [eligibility] and [placement]."
+    )
 
 
 def test_other_labels_may_be_left_out(tmp_path):

@@ -91,7 +91,7 @@ def test_propensity_serves_every_estimand(tmp_path, estimand):
         ({"missing": "multiple_imputation"}, "reserved for a later version"),
         ({"kind": "binary"}, "the kind `binary` is reserved for a later version"),
         ({"kind": "ordinal"}, "Kinds built so far: continuous, sessions, scale"),
-        ({"data": 'source = "npd"'}, "reading `npd` is reserved for a later version"),
+        ({"data": 'source = "npd"'}, "a source says the placement in [placement]"),
         ({"profile": "srss"}, "the profile `srss` is not there (yet). Did you mean `srs`?"),
     ],
 )

@@ -122,11 +122,15 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     judged = engine.keep(judged.with_columns(reason.alias("reason")))
     within = judged.filter(nw.col("reason").is_null())
     covariates, numeric = predate(dated, within, plan, measures, engine)
+    peers = _peers(dated, within)
+    measured = within if peers is None else _and_peers(within, peers)
     rows, faults = outcome_rows(
-        dated, within, plan, measures, tables.labels.get("surveys", "surveys"), engine
+        dated, measured, plan, measures, tables.labels.get("surveys", "surveys"), engine
     )
     pandemic = check_pooling(rows, plan, measures, engine)
     frame = _together(judged, covariates, rows, plan, engine)
+    if peers is not None:
+        frame = _with_links(frame, peers, plan, engine)
     yearly = _yearly(placed, choices, engine)
     return Assembled(
         typed=Typed(frame, numeric | frozenset(wave_columns(plan)), (), {}),
@@ -250,8 +254,10 @@ def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
         zero = zero.join(lowest, on="pupil_id", how="left")
         present |= set(ever)
     reason = exclusion(rules, present)
-    none = nw.col("zero").is_null()
-    reason = nw.when(reason.is_null() & none).then(nw.col("why")).otherwise(reason)
+    if rules.time_zero != "school_entry":
+        # Without a time zero nothing can be said of the pupil as at time zero.
+        first = nw.coalesce(reason.is_in(["consent", "withdrawn"]), nw.lit(False))
+        reason = nw.when(nw.col("zero").is_null() & ~first).then(nw.col("why")).otherwise(reason)
     outside = nw.lit(False)
     if rules.first_year is not None:
         outside = outside | (nw.col("year") < rules.first_year)
@@ -297,6 +303,29 @@ def _by_wave(yearly: Frame, within: Frame, engine: Engine) -> Frame:
             "pupil", nw.col("wave").cast(nw.String).alias("wave"), nw.col("arm_then").alias("now")
         )
     )
+
+
+def _peers(tables: Mapping[str, Frame], within: Frame) -> Frame | None:
+    """Give each peer the time zero of the pupil whose peer it is."""
+    if "peers" not in tables:
+        return None
+    links = tables["peers"].select("pupil_id", "peer_of")
+    of = within.select(nw.col("pupil_id").alias("peer_of"), "zero", "year")
+    return links.join(of, on="peer_of", how="left")
+
+
+def _and_peers(within: Frame, peers: Frame) -> Frame:
+    columns = ["pupil_id", "zero", "year"]
+    own = within.select(*columns).join(peers.select("pupil_id"), on="pupil_id", how="anti")
+    return nw.concat([own, peers.select(*columns)], how="vertical")
+
+
+def _with_links(frame: Frame, peers: Frame, plan: Plan, engine: Engine) -> Frame:
+    """Say of every row whether it is a peer's, and whose."""
+    links = peers.select(nw.col("pupil_id").alias(plan.data.pupil), "peer_of")
+    held = frame.join(links, on=plan.data.pupil, how="left")
+    is_peer = nw.when(nw.col("peer_of").is_null()).then(nw.lit("0")).otherwise(nw.lit("1"))
+    return engine.keep(held.with_columns(is_peer.alias("is_peer")))
 
 
 def _need_rules(judged: Frame, rules: EligibilitySection, engine: Engine) -> pd.DataFrame:

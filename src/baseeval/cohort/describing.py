@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from baseeval.cohort.building import Cohort
-from baseeval.measures.scoring import KINDS
+from baseeval.measures.scoring import unit_of
 
 _COLUMNS = [
     "outcome",
@@ -70,7 +70,7 @@ def describe(cohort: Cohort) -> pd.DataFrame:
                         "p25": float(quarter),
                         "p50": float(half),
                         "p75": float(three),
-                        "unit": outcome.unit or KINDS[outcome.kind].unit,
+                        "unit": unit_of(outcome),
                     }
                 )
     return pd.DataFrame.from_records(records, columns=_COLUMNS)

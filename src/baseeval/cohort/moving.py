@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 import pandas as pd
+import pyarrow as pa
 
 from baseeval.cohort.assembling import Assembled
 from baseeval.engine.duckdb_engine import Engine
@@ -23,17 +24,23 @@ def count_movements(made: Assembled, engine: Engine) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``wave, arm, arm_then, pupils, schools``: the arm at time zero, the arm at the
-        start of the wave's school year (``not seen`` where no census saw the pupil).
+        start of the wave's school year (``not seen`` where no census saw the pupil, ``in no
+        arm`` where one did, in a base that does not count, say).
         It describes; the arms that are compared are those of time zero.
     """
-    yearly = made.yearly
-    joined = made.starts.select("pupil", "school", "arm", "year").join(
-        yearly, on="pupil", how="inner"
-    )
+    years = engine.collect(made.seen.select("year").unique(), ["year"]).column("year")
+    known = engine.table(pa.table({"census_year": years}))
+    starts = made.starts.select("pupil", "school", "arm", "year")
     wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
+    expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)
+    seen = made.seen.select("pupil", nw.col("year").alias("census_year"), nw.lit(1).alias("seen"))
+    followed = expected.join(seen, on=["pupil", "census_year"], how="left").join(
+        made.yearly, on=["pupil", "census_year"], how="left"
+    )
+    there = nw.when(nw.col("seen") == 1).then(nw.lit("in no arm")).otherwise(nw.lit("not seen"))
+    then = nw.coalesce(nw.col("arm_then"), there).alias("arm_then")
     counted = (
-        joined.with_columns(wave)
-        .filter(nw.col("wave") >= 1)
+        followed.with_columns(then)
         .group_by("wave", "arm", "arm_then")
         .agg(
             nw.len().cast(nw.Int64).alias("pupils"),

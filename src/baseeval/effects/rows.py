@@ -8,7 +8,7 @@ from dataclasses import replace
 from baseeval.cohort.building import Cohort
 from baseeval.effects.occasions import Occasion, smallest_in_sd
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
-from baseeval.measures.scoring import KINDS
+from baseeval.measures.scoring import unit_of
 from baseeval.results import Effect, target_of
 
 #: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).
@@ -54,7 +54,7 @@ def empty_row(
         target=target_of(contrast, estimand),
         design=method,
         model=spec.name,
-        unit=time.outcome.unit or KINDS[time.outcome.kind].unit,
+        unit=unit_of(time.outcome),
         smallest_effect=smallest_in_sd(time),
         inference=spec.inference,
         generalises_to=spec.generalises_to,

@@ -66,6 +66,50 @@ KINDS: Mapping[str, KindSpec] = MappingProxyType(
 )
 
 
+def unit_of(outcome: OutcomeSection) -> str:
+    """Return the unit of an outcome's score.
+
+    Parameters
+    ----------
+    outcome : OutcomeSection
+
+    Returns
+    -------
+    str
+        The plan's own where it gives one.
+
+    Examples
+    --------
+    >>> unit_of(OutcomeSection(name="maths", kind="continuous", column="maths"))
+    'points'
+    """
+    if outcome.unit:
+        return outcome.unit
+    if outcome.standardise == "cohort":
+        return "SD of the school year"
+    return KINDS[outcome.kind].unit
+
+
+def note_of(outcome: OutcomeSection) -> str:
+    """Return how an outcome is measured here, in words.
+
+    Parameters
+    ----------
+    outcome : OutcomeSection
+
+    Returns
+    -------
+    str
+    """
+    note = KINDS[outcome.kind].note
+    if outcome.standardise == "cohort":
+        note += (
+            " Each pupil is compared with the mean of all pupils of the same school year in the "
+            "data, in SDs of that year."
+        )
+    return note
+
+
 def score(outcome: OutcomeSection) -> Score:
     """Return an outcome's score as expressions.
 

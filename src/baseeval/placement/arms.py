@@ -103,7 +103,7 @@ def _why(rules: PlacementRules) -> nw.Expr:
 
 def _active(spells: Frame, who: Frame, rules: PlacementRules) -> Frame:
     """Join each pupil and day to the spells that cover it or begin within the grace."""
-    days = who.filter(~nw.col("on").is_null()).select(*_KEY)
+    days = who.filter(~nw.col("on").is_null()).select(*_KEY, "urn")
     held = days.join(spells.rename({"urn": "base_urn"}), on="pupil_id", how="inner")
     on, latest = nw.col("on"), plus_days(nw.col("on"), rules.grace_days)
     begun = (nw.col("start") <= latest) & _known_by_then("first_in", rules)
@@ -115,7 +115,8 @@ def _active(spells: Frame, who: Frame, rules: PlacementRules) -> Frame:
     over = yes((nw.col("end") < on) & _known_by_then("next_out", rules)) == 1
     later = yes(nw.col("first_in") > latest)
     active = held.filter(begun & uncontradicted & ~over)
-    return active.with_columns(later.alias("recorded_later"))
+    elsewhere = yes(nw.col("base_urn") != nw.col("urn"))
+    return active.with_columns(later.alias("recorded_later"), elsewhere.alias("elsewhere"))
 
 
 def _known_by_then(day: str, rules: PlacementRules) -> nw.Expr:
@@ -126,8 +127,8 @@ def _known_by_then(day: str, rules: PlacementRules) -> nw.Expr:
 
 
 def _first_of(active: Frame) -> Frame:
-    """Keep the spell that began first of those of a pupil on a day."""
-    order = ("start", "base_id")
+    """Keep one spell of a pupil on a day: at the pupil's school, and the one that began first."""
+    order = ("elsewhere", "start", "base_id")
     number = nw.col("start").cum_count().over(*_KEY, order_by=order)
     first = active.with_columns(number.alias("number")).filter(nw.col("number") == 1)
     columns = (*_KEY, "base_id", "base_type", "base_urn", "recorded_later")

@@ -93,10 +93,11 @@ def find_placements(tables: Tables, rules: PlacementRules, engine: Engine) -> Pl
     flagged = census_spells(seen, engine)
     filed = filed_placements(_with_placements(tables, engine), engine)
     listed, found = filed_spells(filed, engine)
-    faults += found + _lacks(tables, seen, rules, engine)
+    has_flags = engine.counts(seen, {"known": ~nw.col("state").is_null()})["known"] > 0
+    faults += found + _lacks(tables, has_flags, rules)
 
     file_first = rules.source == "spells" or (
-        rules.source == "schools" and not _has_flags(seen, engine) and "placements" in tables
+        rules.source == "schools" and not has_flags and "placements" in tables
     )
     spells = listed if file_first else flagged
     if rules.hosts:
@@ -108,7 +109,7 @@ def find_placements(tables: Tables, rules: PlacementRules, engine: Engine) -> Pl
     else:
         hosts = census_hosts(seen, rules)
     sources = Sources(
-        seen=seen if _has_flags(seen, engine) else None,
+        seen=seen if has_flags else None,
         spells=listed if "placements" in tables else None,
         schools=tables.get("schools"),
         bases=tables.get("bases"),
@@ -146,15 +147,10 @@ def _with_placements(tables: Tables, engine: Engine) -> dict[str, Frame]:
     return {**tables, "placements": engine.table(pa.table({"pupil_id": pa.array([], pa.string())}))}
 
 
-def _has_flags(seen: Frame, engine: Engine) -> bool:
-    known = ~nw.col("state").is_null()
-    return engine.counts(seen, {"known": known})["known"] > 0
-
-
-def _lacks(tables: Tables, seen: Frame, rules: PlacementRules, engine: Engine) -> list[Fault]:
+def _lacks(tables: Tables, has_flags: bool, rules: PlacementRules) -> list[Fault]:
     """Name what the rules ask for and the tables do not hold."""
     faults = []
-    if rules.source == "census" and not _has_flags(seen, engine):
+    if rules.source == "census" and not has_flags:
         what = "no census records a base flag (`sen_unit`, `resourced_provision`)"
         faults.append(_lack("pupils", "no_base_flags", what, "Set `source` in [placement]."))
     for name, asked in (

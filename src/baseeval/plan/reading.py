@@ -20,6 +20,12 @@ from baseeval.results import ARMS
 #: The wave of a source that lies before time zero.
 BASELINE = "0"
 
+#: Sections of a tidy table that a source says elsewhere.
+_SAID_ELSEWHERE = {
+    "arms": "the placement in [placement]",
+    "peers": "whose peer a pupil is in a table, `peers` of [data.files]",
+}
+
 #: Sections that the design keeps for later work.
 RESERVED = (
     "gate",
@@ -88,15 +94,12 @@ def plan_from_keys(written: dict[str, Any], path: Path) -> Plan:
     stray = sorted(set(written) & {"path", "hash"})
     problems += [_unknown(f"{path.name}", key, _sections()) for key in stray]
     if _is_source(keys):
-        if "arms" in keys:
-            problems.append(
-                Problem(
-                    f"{path.name}, [arms]",
-                    "a source says the placement in [placement]",
-                    "Take [arms] out.",
-                )
-            )
-        keys = _with_own_keys(keys)
+        problems += [
+            Problem(f"{path.name}, [{section}]", f"a source says {what}", f"Take [{section}] out.")
+            for section, what in _SAID_ELSEWHERE.items()
+            if section in keys
+        ]
+        keys = _with_own_keys({k: v for k, v in keys.items() if k not in _SAID_ELSEWHERE})
     try:
         plan = Plan.model_validate({**keys, "path": path, "hash": plan_hash(written)})
     except ValidationError as error:
@@ -116,7 +119,15 @@ def _with_own_keys(keys: dict[str, Any]) -> dict[str, Any]:
     """Add what a source decides itself: its waves count from time zero, its arms are named."""
     data = {"wave": "wave", "baseline_wave": BASELINE, **keys["data"]}
     arms = {"column": "arm", **{arm: [arm] for arm in ARMS}, "other": "exclude"}
-    return {"placement": {}, "eligibility": {}, **keys, "data": data, "arms": arms}
+    own: dict[str, Any] = {"placement": {}, "eligibility": {}, "arms": arms}
+    files = keys["data"].get("files")
+    if isinstance(files, dict) and "peers" in files:
+        own["peers"] = {"group": "is_peer", "is_peer": ["1"], "peer_of": "peer_of"}
+    return {
+        **keys,
+        **{name: keys.get(name, section) for name, section in own.items()},
+        "data": data,
+    }
 
 
 def plan_hash(written: dict[str, Any]) -> str:

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from importlib.resources import files
-
-from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from baseeval.disclosure.released import Released
 from baseeval.reporting.alike import likenesses, overlap
 from baseeval.reporting.described import descriptions, flow, missingness, withheld_counts
+from baseeval.reporting.filling import filled
 from baseeval.reporting.found import findings, glance, tally
 from baseeval.reporting.limits import all_not_made, flag_glossary, limits
 from baseeval.reporting.method import all_results, methods
@@ -27,17 +25,9 @@ def render(released: Released) -> str:
     """
     about = released.about
     at_a_glance = glance(released)
-    environment = Environment(
-        loader=FunctionLoader(_resource),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-        keep_trailing_newline=True,
-    )
-    page = environment.get_template("report.html.j2").render(
+    return filled(
+        "report.html.j2",
         about=about,
-        style=Markup(_resource("style.css")),
         drawn=Markup,
         glance=at_a_glance,
         tally=tally(at_a_glance),
@@ -55,9 +45,3 @@ def render(released: Released) -> str:
         flags=flag_glossary(released),
         results=all_results(released),
     )
-    return "\n".join(line.rstrip() for line in page.splitlines() if line.strip()) + "\n"
-
-
-def _resource(name: str) -> str:
-    """Read a template or style of the package."""
-    return (files("baseeval.reporting") / "templates" / name).read_text(encoding="utf-8")

@@ -127,4 +127,4 @@ def _text(value: Any) -> str | None:
 
 
 def _is_whole(value: float | decimal.Decimal) -> bool:
-    return abs(value) < _EXACT and value == int(value)
+    return -_EXACT < value < _EXACT and value == int(value)

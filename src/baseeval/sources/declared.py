@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.vocabulary import BASE_WORDS, NEEDS
+from baseeval.contracts.vocabulary import BASE_WORDS
 
 #: Why a school has no type of base: the file says that there is none. Empty says nothing.
 NO_BASE = "no base"
@@ -14,8 +14,8 @@ NO_BASE = "no base"
 #: Words for no base, as `plain` gives them.
 _NO_BASE_WORDS = ("not applicable", "does not apply", "none", "no")
 
-#: What GIAS writes where a need does not apply, as `plain` gives it.
-_NO_NEED_WORDS = ("", "not applicable", "none")
+#: What GIAS writes where a need does not apply, in capitals.
+_NO_NEED_WORDS = ("NOT APPLICABLE", "NONE")
 
 
 def plain(text: nw.Expr) -> nw.Expr:
@@ -35,13 +35,14 @@ def plain(text: nw.Expr) -> nw.Expr:
 
 
 def base_type(
-    text: nw.Expr, own: Mapping[str, str], nothing: Sequence[str] = ()
+    said: nw.Expr, own: Mapping[str, str], nothing: Sequence[str] = ()
 ) -> tuple[nw.Expr, nw.Expr]:
     """Read the word for a base.
 
     Parameters
     ----------
-    text : narwhals expression
+    said : narwhals expression
+        As `plain` gives it.
     own : mapping of str to str
         Words besides those of `BASE_WORDS`, and the type that each means; empty
         for none.
@@ -57,17 +58,15 @@ def base_type(
     """
     words = {**BASE_WORDS, **{word.strip().lower(): kind for word, kind in own.items()}}
     none = [*_NO_BASE_WORDS, *nothing, *(word for word, kind in words.items() if not kind)]
-    said = plain(text)
-    kinds = dict.fromkeys(kind for kind in words.values() if kind)
     known = said.is_in([*words, *none, ""])
     value = nw.when(said.is_in(none)).then(nw.lit(NO_BASE)).otherwise(nw.lit(None, nw.String))
-    for kind in kinds:
+    for kind in dict.fromkeys(kind for kind in words.values() if kind):
         mine = [word for word, meant in words.items() if meant == kind]
         value = nw.when(said.is_in(mine)).then(nw.lit(kind)).otherwise(value)
     return nw.when(~known).then(nw.lit("unknown")).otherwise(value), ~known
 
 
-def need_code(text: nw.Expr) -> tuple[nw.Expr, nw.Expr]:
+def need_code(text: nw.Expr) -> nw.Expr:
     """Read a type of need as GIAS writes it: ``ASD - Autistic Spectrum Disorder``.
 
     Parameters
@@ -76,14 +75,11 @@ def need_code(text: nw.Expr) -> tuple[nw.Expr, nw.Expr]:
 
     Returns
     -------
-    code : narwhals expression
-        In capitals, a code of `NEEDS` unless `strange`.
-    strange : narwhals expression
-        True for words that begin with no code of `NEEDS`.
+    narwhals expression
+        What stands before the dash, in capitals; empty where no need is named.
     """
     code = text.str.replace_all(r"\s+-.*$", "").str.strip_chars().str.to_uppercase()
-    nothing = plain(text).is_in(list(_NO_NEED_WORDS))
-    return code, ~nothing & ~nw.coalesce(code, nw.lit("")).is_in(list(NEEDS))
+    return nw.when(~code.is_in(list(_NO_NEED_WORDS))).then(code).otherwise(nw.lit(""))
 
 
 def joined_needs(provided: Mapping[str, nw.Expr]) -> nw.Expr:

@@ -74,30 +74,26 @@ def _rows(
 ) -> tuple[nw.LazyFrame[Any], list[Fault]]:
     """Keep the rows that are read, each with the type of its unit and the count that it gives."""
     held = frame.collect_schema().names()
-    unit, provision, need = (
-        plain(text_of(frame, name)) for name in ("unit_type", "sen_provision", "need")
-    )
-    nothing = [code for code, meaning in codes.items() if meaning == "not applicable"]
-    kind, strange = base_type(text_of(frame, "unit_type"), words, nothing)
-    everyone = unit.is_in(list(_TOTALS))
+    by = ("unit_type", "sen_provision", "need")
+    said = [plain(text_of(frame, name)).alias(name) for name in by]
+    frame = frame.with_columns(*said).filter(nw.col("need").is_in(list(_TOTALS)))
+    unit, provision = nw.col("unit_type"), nw.col("sen_provision")
+    everyone, total = unit.is_in(list(_TOTALS)), provision.is_in(list(_TOTALS))
     gives: nw.Expr = nw.when(everyone & provision.is_in(list(_PLANS))).then(nw.lit("ehcp"))
-    gives = (
-        nw.when(everyone & provision.is_in(list(_SUPPORT))).then(nw.lit("support")).otherwise(gives)
-    )
-    total = provision.is_in(list(_TOTALS))
+    support = everyone & provision.is_in(list(_SUPPORT))
+    gives = nw.when(support).then(nw.lit("support")).otherwise(gives)
     gives = nw.when(total & ~everyone).then(nw.lit("unit")).otherwise(gives)
     gives = nw.when(total & everyone).then(nw.lit("all")).otherwise(gives)
+    nothing = [code for code, meaning in codes.items() if meaning == "not applicable"]
+    kind, strange = base_type(unit, words, nothing)
     known = [*_TOTALS, *_PLANS, *_SUPPORT, *_NO_SEN]
+    provides = [name for name in (f"provides_{code.lower()}" for code in NEEDS) if name in held]
     read = engine.keep(
-        frame.filter(need.is_in(list(_TOTALS))).select(
+        frame.select(
             nw.col("urn"),
             _year(frame).alias("year"),
             *(text_of(frame, name) for name in (*_OF_SCHOOL, "pupils") if name in held),
-            *(
-                (plain(text_of(frame, name)) == "yes").alias(name)
-                for name in (f"provides_{code.lower()}" for code in NEEDS)
-                if name in held
-            ),
+            *((plain(text_of(frame, name)) == "yes").alias(name) for name in provides),
             gives.alias("gives"),
             nw.when(~everyone).then(kind).alias("kind"),
             (~everyone & strange).alias("strange"),

@@ -10,7 +10,7 @@ from baseeval.contracts.vocabulary import NEEDS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import Fault, fault
 from baseeval.sources.contracted import Contracted
-from baseeval.sources.declared import base_type, joined_needs, need_code
+from baseeval.sources.declared import base_type, joined_needs, need_code, plain
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.school_part import read_part, text_of, with_numbers
 
@@ -37,29 +37,27 @@ def read_gias(gathered: Gathered, engine: Engine, words: Mapping[str, str]) -> C
     """
     frame = with_numbers(gathered.frame)
     held = frame.collect_schema().names()
-    strange: dict[str, nw.Expr] = {}
-    columns = []
-    if "base_type" in held:
-        kind, strange["base_type"] = base_type(text_of(frame, "base_type"), words)
-        columns.append(kind.alias("base_type"))
     listed = [name for name in _NEEDS if name in held]
+    # Words are made plain once, and read from there.
+    said = [need_code(text_of(frame, name)).alias(name) for name in listed]
+    if "base_type" in held:
+        said.append(plain(text_of(frame, "base_type")).alias("base_type"))
+    frame = frame.with_columns(*said) if said else frame
+    read: list[nw.Expr] = []
+    strange: dict[str, nw.Expr] = {}
+    if "base_type" in held:
+        kind, strange["base_type"] = base_type(nw.col("base_type"), words)
+        read.append(kind.alias("base_type"))
     if listed:
-        read = [need_code(text_of(frame, name)) for name in listed]
-        provided = {
-            code: nw.any_horizontal(*(own == code for own, _ in read), ignore_nulls=True)
-            for code in NEEDS
-        }
-        columns.append(joined_needs(provided).alias("base_needs"))
-        strange["base_needs"] = nw.any_horizontal(*(odd for _, odd in read), ignore_nulls=True)
+        every = nw.concat_str(nw.lit(""), *listed, nw.lit(""), separator=";")
+        provided = {code: every.str.contains(f";{code};", literal=True) for code in NEEDS}
+        read.append(joined_needs(provided).alias("base_needs"))
+        known = [nw.col(name).is_in([*NEEDS, ""]) for name in listed]
+        strange["base_needs"] = ~nw.all_horizontal(*known, ignore_nulls=True)
     counts = engine.counts(frame, strange)
-    faults = [_strange(gathered.label, column, counts[column]) for column in counts]
-    return read_part(
-        frame.with_columns(*columns) if columns else frame,
-        gathered,
-        engine,
-        [told for told in faults if told.count],
-        {},
-    )
+    faults = [_strange(gathered.label, column, count) for column, count in counts.items() if count]
+    frame = frame.with_columns(*read) if read else frame
+    return read_part(frame, gathered, engine, faults, {})
 
 
 def _strange(label: str, column: str, count: int) -> Fault:
