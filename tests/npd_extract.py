@@ -1,5 +1,7 @@
 """Extracts of the National Pupil Database as tests write them: by hand, and by seed."""
 
+# ruff: noqa: E501  (the tables are as wide as the extracts)
+
 from __future__ import annotations
 
 import csv
@@ -55,8 +57,7 @@ def read(folder: Path, options: ReadOptions | None = None, **patterns: str) -> F
         engine.shut()
         tables = read_npd(gathered, engine, options or ReadOptions())
         found = {
-            name: engine.collect(frame, list(ORDERS[name]))
-            for name, frame in tables.frames.items()
+            name: engine.collect(frame, list(ORDERS[name])) for name, frame in tables.frames.items()
         }
     return Found(found, tables.faults)
 
@@ -189,3 +190,195 @@ P04, 100003, 0, 2, 0
 X01, 100009, 1, 1,
 """,
 }
+
+
+# ----------------------------------------------------------------------------------------
+# Thousands of pupils by seed, with the same traps sprinkled
+# ----------------------------------------------------------------------------------------
+
+CENSUSES = (
+    (2021, "SPR"),
+    (2022, "AUT"),
+    (2022, "SPR"),
+    (2022, "SUM"),
+    (2023, "AUT"),
+    (2023, "SPR"),
+)
+_SCHOOLS = 60
+_NEEDS = ("SPLD", "MLD", "SEMH", "BESD", "besd", "SLCN", "ASD", "DS", "ZZZ", None)
+_OUTCOMES = ("AS", "NS", "B", "N", "A", "T", "J", "M", "Q", "CA", "as", "??", None)
+
+
+def generate(folder: Path, pupils: int, seed: int) -> Path:
+    """Write an extract of so many pupils."""
+    folder.mkdir(parents=True, exist_ok=True)
+    draw = np.random.default_rng(seed)
+    ids = np.array([f"P{number:06d}" for number in range(pupils)], dtype=object)
+    age = draw.integers(1, 11, pupils)  # year group in 2021
+    school = draw.integers(0, _SCHOOLS, pupils)
+    sex = draw.choice(np.array(["M", "F"], dtype=object), pupils)
+    for year, term in CENSUSES:
+        _write_census(folder, draw, (ids, age, school, sex), year, term)
+    for year in (2021, 2022, 2023):
+        _write_absence(folder, draw, ids, age, year)
+    for year in (2019, 2022, 2023):
+        _write_ks2(folder, draw, ids, year)
+    _write_ks4(folder, draw, ids)
+    for year in (2022, 2023):
+        _write_exclusions(folder, draw, ids, year)
+    return folder
+
+
+def _pick(draw: Any, options: Sequence[Any], size: int, p: Sequence[float] | None = None) -> Any:
+    values = np.empty(len(options), dtype=object)
+    values[:] = options
+    return values[draw.choice(len(options), size, p=p)]
+
+
+def _holes(draw: Any, values: Any, rate: float, hole: Any = None) -> Any:
+    held = np.array(values, dtype=object)
+    held[draw.random(len(held)) < rate] = hole
+    return held
+
+
+def _several(draw: Any, size: int, present: float, rate: float) -> Any:
+    """Choose who has a row, and who has two or three."""
+    here = np.flatnonzero(draw.random(size) < present)
+    twice = draw.choice(here, int(rate * size), replace=True)
+    return np.concatenate([here, twice])
+
+
+def _write_census(folder: Path, draw: Any, people: Any, year: int, term: str) -> None:
+    ids, age, school, sex = people
+    row = _several(draw, len(ids), 0.9, 0.08)
+    size = len(row)
+    mark = f"_{term}{year % 100}"
+    spell = str.lower if (year, term) == (2022, "AUT") else str
+    # Of a pupil and not of a row: who was in Year 11 must not hang on which row is kept.
+    group = [
+        {0: f"{y:02d}", 1: f"{y} ", 2: "X", 3: None}.get(how, str(y))
+        for y, how in zip(age + year - 2021, draw.integers(0, 80, len(ids)), strict=True)
+    ]
+    place = (school[row] + (draw.random(size) < 0.1) * draw.integers(0, _SCHOOLS, size)) % _SCHOOLS
+    columns = {
+        "PupilMatchingRefAnonymous": _holes(draw, ids[row], 0.001),
+        "Gender" if year < 2023 else "Sex": np.where(
+            draw.random(size) < 0.002, np.where(sex[row] == "M", "F", "M"), sex[row]
+        ),
+        "NCyearActual": np.array(group, dtype=object)[row],
+        "EnrolStatus": _pick(draw, ["C", "M", "S", "G", None], size, [0.8, 0.08, 0.08, 0.02, 0.02]),
+        "OnRoll": _pick(draw, ["1", "0", None], size, [0.9, 0.08, 0.02]),
+    }
+    laestab = [f"{3000000 + number}" for number in place]
+    if year == 2021:
+        columns["LAESTAB"] = laestab
+    else:
+        columns["LAESTAB"] = laestab
+        columns["URN"] = _holes(draw, [f"{100000 + number}" for number in place], 0.003)
+    if (year, term) != (2023, "AUT"):
+        sen = ("N", "K", "E", "A", "P", "S", "e", "k", "Q", None)
+        weights = (0.7, 0.1, 0.04, 0.03, 0.03, 0.03, 0.02, 0.02, 0.01, 0.02)
+        columns["SENprovision"] = _pick(draw, sen, size, weights)
+    if term == "SPR":
+        columns["PrimarySENtype" if year > 2021 else "SENneed1"] = _pick(draw, _NEEDS, size)
+        columns["SecondarySENtype" if year > 2021 else "SENneed2"] = _pick(draw, _NEEDS, size)
+        columns["EverFSM_6"] = _pick(draw, ["0", "1", None], size)
+    write_columns(
+        folder / f"census_{year}_{term.lower()}.csv",
+        {spell(name + mark): values for name, values in columns.items()},
+        draw.permutation(size),
+    )
+
+
+def _write_absence(folder: Path, draw: Any, ids: Any, age: Any, year: int) -> None:
+    row = _several(draw, len(ids), 0.9, 0.06)
+    who = np.concatenate([ids[row], [f"X{number:04d}" for number in range(len(ids) // 200)]])
+    size, mark = len(who), f"_ab{year % 100}"
+    terms = {
+        2021: ("3Term",),
+        2022: ("Autumn", "Spring", "Summer"),
+        2023: ("Autumn", "Spring", "Summer", "Summer6th"),
+    }[year]
+    columns: dict[str, Any] = {"PupilMatchingRefAnonymous": who}
+    columns["URN"] = [f"{100000 + number}" for number in draw.integers(0, _SCHOOLS, size)]
+    if year == 2023:
+        group = np.concatenate([age[row] + 2, np.full(size - len(row), 11)])
+        columns["NCyearActual"] = _holes(draw, [str(number) for number in group], 0.2)
+    for term in terms:
+        possible = draw.integers(
+            0, 420 if term == "3Term" else 150 if len(terms) == 3 else 120, size
+        )
+        authorised = draw.binomial(possible, 0.05)
+        unauthorised = draw.binomial(possible, 0.02)
+        overall = authorised + unauthorised + (draw.random(size) < 0.01)
+        overall = np.where(draw.random(size) < 0.002, possible + 3, overall)
+        columns[f"SessionsPossible_{term}"] = _holes(draw, possible, 0.03)
+        columns[f"AuthorisedAbsence_{term}"] = _holes(draw, authorised, 0.02)
+        columns[f"UnauthorisedAbsence_{term}"] = _holes(draw, unauthorised, 0.01, "c")
+        columns[f"OverallAbsence_{term}"] = _holes(draw, overall, 0.03)
+        if year == 2023:
+            columns[f"TermlyReasonI_{term}"] = draw.binomial(authorised, 0.6)
+            columns[f"TermlyReasonM_{term}"] = _holes(draw, draw.binomial(authorised, 0.1), 0.01)
+    prefix = "ABS_" if year == 2021 else ""
+    named = {
+        (prefix if "3Term" in name else "") + name + mark: values
+        for name, values in columns.items()
+    }
+    write_columns(folder / f"absence_{year}.csv", named, draw.permutation(size))
+
+
+def _write_ks2(folder: Path, draw: Any, ids: Any, year: int) -> None:
+    row = _several(draw, len(ids), 0.15, 0.02)
+    who = np.concatenate([ids[row], [f"X{number:04d}" for number in range(9)]])
+    size = len(who)
+    columns: dict[str, Any] = {
+        "PupilMatchingRefAnonymous": who,
+        "NATRES": _pick(draw, ["1", "0", None], size, [0.9, 0.05, 0.05]),
+    }
+    for subject in ("READ", "MAT"):
+        weights = [0.5, 0.3, *[0.02] * 10, 0.0]
+        columns[f"{subject}OUTCOME"] = _pick(draw, _OUTCOMES, size, weights)
+        columns[f"{subject}OUTCOME"] = _holes(draw, columns[f"{subject}OUTCOME"], 0.02)
+        columns[f"{subject}MRK"] = _holes(draw, draw.integers(0, 50, size), 0.1)
+        if year != 2019:
+            columns[f"{subject}EXP"] = _holes(draw, draw.integers(0, 2, size), 0.1)
+        if year != 2022:
+            scaled = np.where(draw.random(size) < 0.1, 0, draw.integers(80, 121, size))
+            columns[f"{subject}SCORE"] = _holes(draw, scaled, 0.1)
+    named = {f"KS2_{name}": values for name, values in columns.items()}
+    write_columns(folder / f"ks2_{year}.csv", named, draw.permutation(size))
+
+
+def _write_ks4(folder: Path, draw: Any, ids: Any) -> None:
+    row = _several(draw, len(ids), 0.5, 0.05)
+    size = len(row)
+    years = draw.integers(2020, 2027, size)
+    write_columns(
+        folder / "ks4_results.csv",
+        {
+            "KS4_PupilMatchingRefAnonymous": ids[row],
+            "KS4_ACADYR": [f"{year - 1}/{year}" for year in years],
+            "KS4_NATRES": _pick(draw, ["1", "0", None], size, [0.9, 0.05, 0.05]),
+            "KS4_ATT8": _holes(draw, draw.integers(0, 900, size) / 10, 0.05, "SUPP"),
+            "KS4_P8SCORE": _holes(draw, draw.integers(-400, 400, size) / 100, 0.3),
+            "KS4_LEVEL2_EM_94": _holes(draw, draw.integers(0, 2, size), 0.05),
+            "KS4_HGMATH_91": _pick(draw, [*map(str, range(1, 10)), "U", "X?", None], size),
+        },
+        draw.permutation(size),
+    )
+
+
+def _write_exclusions(folder: Path, draw: Any, ids: Any, year: int) -> None:
+    row = _several(draw, len(ids), 0.04, 0.01)
+    who = np.concatenate([ids[row], [f"X{number:04d}" for number in range(7)]])
+    size, mark = len(who), f"_ex{year % 100}"
+    columns = {
+        "PupilMatchingRefAnonymous": who,
+        "URN": [f"{100000 + number}" for number in draw.integers(0, _SCHOOLS, size)],
+        "TotalFixedExclusions": _holes(draw, draw.integers(0, 4, size), 0.05),
+        "TotalFixedSessions": _holes(draw, draw.integers(0, 20, size), 0.05),
+    }
+    if year == 2023:
+        columns["PermanentExclusionCount"] = _holes(draw, draw.integers(0, 2, size), 0.05)
+    named = {name + mark: values for name, values in columns.items()}
+    write_columns(folder / f"exclusions_{year}.csv", named, draw.permutation(size))

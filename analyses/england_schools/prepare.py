@@ -3,8 +3,9 @@
 python analyses/england_schools/prepare.py --data ../shared/data/england \
     --out analyses/england_schools/data
 
-Joins the school census, absence and key stage 4 files on URN, leaves special schools out, writes
-`schools.csv` (one row a school) and prints how many schools are left after each step.
+Reads the school census, absence and key stage 4 files by the package's own contracts, joins them
+on URN, leaves special schools out, writes `schools.csv` (one row a school) and prints what was left
+out, or read otherwise than it stands.
 """
 
 from __future__ import annotations
@@ -13,68 +14,88 @@ import argparse
 import os
 from pathlib import Path
 
+import narwhals.stable.v2 as nw
 import pandas as pd
+
+from baseeval.engine.duckdb_engine import Engine
+from baseeval.errors import DataError
+from baseeval.sources.crosswalk import load_crosswalk
+from baseeval.sources.gathering import gather_files
+from baseeval.sources.school_files import SCHOOL_FILES, read_school_files
+from baseeval.sources.values import WHY
 
 HERE = Path(__file__).parent
 SHARED = Path(os.environ.get("BASEEVAL_SHARED", HERE.parents[1] / ".." / "shared"))
 
-COLUMNS = {
-    "URN": "urn",
-    "LA": "la",
-    "NFTYPE": "school_type",
-    "NOR": "pupils_on_roll",
-    "TPUP": "pupils_at_end_of_ks4",
-    "ATT8SCR": "attainment8",
-    "P8MEA": "progress8",
-    "PTL2BASICS_95": "english_maths_5_percent",
-    "PERCTOT": "overall_absence_percent",
-    "PPERSABS10": "persistent_absence_percent",
-    "PSENELSE": "ehcp_percent",
-    "PSENELK": "sen_support_percent",
-    "PNUMFSMEVER": "fsm_ever_percent",
+FILES = {
+    "performance_census": "census.csv.gz",
+    "performance_absence": "abs.csv.gz",
+    "performance_ks4": "ks4provisional.csv.gz",
 }
-WITH_PERCENT_SIGN = ["english_maths_5_percent"]
+
+#: Column of the schools' contract -> column of the table.
+COLUMNS = {
+    "urn": "urn",
+    "la": "la",
+    "school_type_code": "school_type",
+    "pupils_on_roll": "pupils_on_roll",
+    "pupils_at_end_of_ks4": "pupils_at_end_of_ks4",
+    "attainment8": "attainment8",
+    "progress8": "progress8",
+    "english_maths_5_percent": "english_maths_5_percent",
+    "overall_absence_percent": "overall_absence_percent",
+    "persistent_absence_percent": "persistent_absence_percent",
+    "ehcp_percent": "ehcp_percent",
+    "sen_support_percent": "sen_support_percent",
+    "fsm_ever_percent": "fsm_ever_percent",
+}
 MAINSTREAM = "State-funded secondary"
 SPECIAL = ["State-funded special school", "Non-maintained special school"]
 
 
-def read_schools(path: Path) -> pd.DataFrame:
-    """The rows of one file that are a school, every value as the text that was published.
-
-    Rows for a local authority or for the whole country carry no URN. The files open with a byte
-    order mark, and codes such as SUPP stand among the numbers, so nothing is parsed here.
-    """
-    rows = pd.read_csv(path, dtype=str, keep_default_na=False, encoding="utf-8-sig")
-    schools = rows[rows["URN"].str.fullmatch(r"\d{6}")]
-    print(f"{path.name}: {len(rows)} rows, {len(schools)} of them schools")
-    return schools
-
-
 def join(folder: Path) -> pd.DataFrame:
-    """Schools that are in all three files; a URN that stands twice in one is an error."""
-    schools = read_schools(folder / "ks4provisional.csv.gz")
-    census = read_schools(folder / "census.csv.gz")
-    absence = read_schools(folder / "abs.csv.gz").drop(columns=["LA", "ESTAB"])
-    schools = schools.merge(
-        census.drop(columns="ESTAB"), on="URN", how="inner", validate="one_to_one"
-    )
-    print(f"in key stage 4 and census: {len(schools)}")
-    schools = schools.merge(absence, on="URN", how="inner", validate="one_to_one")
-    print(f"in all three files: {len(schools)}")
-    return schools
+    """Schools that are in all three files, every value as text and every code as published."""
+    with Engine() as engine:
+        gathered = {
+            key: gather_files(name, folder, load_crosswalk(SCHOOL_FILES[key]), engine, key)
+            for key, name in FILES.items()
+        }
+        tables = read_school_files(gathered, engine, keep="every")
+        for fault in tables.faults:
+            print(fault)
+        if stopping := [fault for fault in tables.faults if fault.stops]:
+            raise DataError(stopping)
+        schools = tables.frames["schools"]
+        held = schools.collect_schema()
+        published = [_published(name, held) for name in ("school_group", *COLUMNS)]
+        return engine.collect(schools.select(*published), ["urn"]).to_pandas()
+
+
+def _published(name: str, held: nw.Schema) -> nw.Expr:
+    """A column as text again: the number without a percent sign, or the code in its place."""
+    value = nw.col(name)
+    if held[name].is_numeric():
+        whole = value.round(0).cast(nw.Int64).cast(nw.String)
+        text = nw.when(value == value.round(0)).then(whole).otherwise(value.cast(nw.String))
+    else:
+        text = value
+    if WHY + name in held:
+        why = nw.col(WHY + name)
+        text = nw.when(value.is_null() & (why != "blank")).then(why).otherwise(text)
+    return nw.coalesce(text, nw.lit("")).alias(name)
 
 
 def prepare(folder: Path) -> pd.DataFrame:
     """One row a mainstream secondary school, ordered by URN."""
     schools = join(folder)
-    special, mainstream = (schools["SCHOOLTYPE"].isin(kind) for kind in (SPECIAL, [MAINSTREAM]))
+    kind = schools["school_group"]
+    special, mainstream = kind.isin(SPECIAL), kind == MAINSTREAM
+    print(f"schools in all three files: {len(schools)}")
     print(f"special schools left out: {special.sum()}")
     print(f"schools of another type left out: {(~special & ~mainstream).sum()}")
     print(f"mainstream secondary schools kept: {mainstream.sum()}")
-    table = schools[mainstream].rename(columns=COLUMNS)[list(COLUMNS.values())]
-    for column in WITH_PERCENT_SIGN:
-        table[column] = table[column].str.removesuffix("%")
-    return table.sort_values("urn", ignore_index=True)
+    table = schools.loc[mainstream, list(COLUMNS)].rename(columns=COLUMNS)
+    return table.reset_index(drop=True)
 
 
 def main() -> None:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from baseeval.cohort.building import Cohort, build_cohort
+    from baseeval.contracts.schema import table_schema
     from baseeval.design.balancing import check_balance
     from baseeval.design.deciding import weight
     from baseeval.design.matching import match
@@ -27,7 +28,11 @@ if TYPE_CHECKING:
         PlanError,
         UsageError,
     )
+    from baseeval.examining import Examination, examine_study
     from baseeval.plan import Plan
+    from baseeval.registering import list_bases, write_register
+    from baseeval.reporting.check_html import check_page
+    from baseeval.reporting.check_terminal import check_lines
     from baseeval.reporting.writing import report
     from baseeval.results import RESULT_COLUMNS, Weights
     from baseeval.running import run
@@ -42,6 +47,7 @@ _HOMES = {
     "DataError": "errors",
     "DisclosureError": "errors",
     "EstimationError": "errors",
+    "Examination": "examining",
     "Plan": "plan",
     "PlanError": "errors",
     "RESULT_COLUMNS": "results",
@@ -49,10 +55,14 @@ _HOMES = {
     "Weights": "results",
     "build_cohort": "cohort.building",
     "check_balance": "design.balancing",
+    "check_lines": "reporting.check_terminal",
+    "check_page": "reporting.check_html",
     "check_study": "study",
     "estimate": "effects.estimating",
+    "examine_study": "examining",
     "fit_linear": "effects.formulas",
     "fit_mixed": "effects.formulas",
+    "list_bases": "registering",
     "match": "design.matching",
     "read_study": "study",
     "release": "disclosure.releasing",
@@ -60,7 +70,9 @@ _HOMES = {
     "run": "running",
     "screen": "disclosure.screening",
     "simulate": "worlds",
+    "table_schema": "contracts.schema",
     "weight": "design.deciding",
+    "write_register": "registering",
     "write_world": "worlds",
 }
 
@@ -71,16 +83,21 @@ __all__ = [
     "DataError",
     "DisclosureError",
     "EstimationError",
+    "Examination",
     "Plan",
     "PlanError",
     "UsageError",
     "Weights",
     "build_cohort",
     "check_balance",
+    "check_lines",
+    "check_page",
     "check_study",
     "estimate",
+    "examine_study",
     "fit_linear",
     "fit_mixed",
+    "list_bases",
     "match",
     "read_study",
     "release",
@@ -88,7 +105,9 @@ __all__ = [
     "run",
     "screen",
     "simulate",
+    "table_schema",
     "weight",
+    "write_register",
     "write_world",
 ]
 

@@ -26,9 +26,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-#: A smaller count of pupils is not shown, not even on a screen.
-_FEW = 10
-
 _STAGES = {
     "check": "Reading the study file",
     "cohort": "Reading the data and counting who is compared",
@@ -73,19 +70,43 @@ def run_command(
 
 
 @app.command("check")
-def check_command(study: Study) -> None:
+def check_command(
+    study: Study,
+    page: Annotated[
+        Path | None, typer.Option(help="Write the check as a page too (not for release).")
+    ] = None,
+) -> None:
     """Check a study file and its data; name every problem at once."""
-    cohort = be.check_study(study)
-    plan = cohort.plan
-    _say(f"{plan.path.name}: the plan and the data keep their contracts.")
-    _say(f"Outcomes: {', '.join(outcome.name for outcome in plan.outcomes)}.")
-    for row in cohort.flow.table.to_dict("records"):
-        pupils = row["pupils"] if row["pupils"] >= _FEW else f"fewer than {_FEW}"
-        reason = f" ({row['reason']})" if row["reason"] else ""
-        _say(f"{row['step']}, {row['arm']}: {pupils} pupils in {row['schools']} schools{reason}.")
-    _say(f"Contrasts: {', '.join(cohort.contrasts) or 'none (description only)'}.")
-    for note in cohort.notes:
-        _say(f"Note: {note}")
+    found = be.examine_study(study)
+    if page is not None:
+        page.write_text(be.check_page(found.report), encoding="utf-8", newline="\n")
+    console = Console()
+    width = console.width if console.is_terminal else None
+    if found.error is None:
+        for line in be.check_lines(found.report, width):
+            _say(line)
+        _say(f"Contrasts: {', '.join(found.contrasts) or 'none (description only)'}.")
+        return
+    if width is None:
+        raise found.error
+    for line in be.check_lines(found.report, width):
+        _say(line)
+    raise typer.Exit(found.error.exit_code)
+
+
+@app.command("register")
+def register_command(
+    study: Study,
+    out: Annotated[Path, typer.Option(help="Folder for the register.")],
+    profile: Annotated[
+        str | None, typer.Option(help="Disclosure profile; the study's own by default.")
+    ] = None,
+) -> None:
+    """List every base that any source of a study names, small counts withheld."""
+    register = be.list_bases(study, profile=profile)
+    with swapped_in(out, mark="register.html") as fresh:
+        be.write_register(register, fresh)
+    _say(f"Done: {out / 'register.html'}")
 
 
 @app.command("simulate")

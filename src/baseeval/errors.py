@@ -108,6 +108,9 @@ class BaseevalError(Exception):
     ----------
     problems : Problem or sequence of Problem
         All that was found wrong.
+    asides : sequence of Problem
+        What was found besides and stops nothing; a check shows it, the message
+        does not.
 
     Examples
     --------
@@ -117,10 +120,13 @@ class BaseevalError(Exception):
 
     exit_code = 1
 
-    def __init__(self, problems: Problem | Sequence[Problem]) -> None:
+    def __init__(
+        self, problems: Problem | Sequence[Problem], asides: Sequence[Problem] = ()
+    ) -> None:
         self.problems: tuple[Problem, ...] = (
             (problems,) if isinstance(problems, Problem) else tuple(problems)
         )
+        self.asides = tuple(asides)
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 

@@ -101,6 +101,10 @@ def run(
             cohort.flow,
             descriptions=describe(cohort),
             missing=cohort.missing,
+            attrition=cohort.attrition,
+            need_rules=cohort.need_rules,
+            movements=cohort.movements,
+            benchmarks=cohort.benchmarks,
             about=about(cohort, designs),
             profile=plan.release.profile,
         )

@@ -2,7 +2,6 @@
 
 from datetime import date
 
-import narwhals.stable.v2 as nw  # noqa: F401
 import pyarrow as pa
 
 KINDS = {

@@ -63,7 +63,7 @@ def test_help_names_every_command(leave):
     code, out, _ = leave("--help")
 
     assert code == 0
-    assert all(name in out for name in ("run", "check", "simulate", "screen"))
+    assert all(name in out for name in ("run", "check", "register", "simulate", "screen"))
     assert leave("run", "--help")[0] == 0
 
 
@@ -82,17 +82,17 @@ def test_check_says_what_would_be_compared(leave, study):
 
     assert code == 0
     assert out.splitlines() == [
-        "study.toml: the plan and the data keep their contracts.",
-        "Outcomes: y.",
+        "table: 24 rows and 5 columns read from p.csv.",
         "In the data, all: 24 pupils in 2 schools.",
         "In an arm, base: 12 pupils in 2 schools.",
         "In an arm, host_mainstream: 12 pupils in 2 schools.",
         "In an arm, every covariate known, base: 12 pupils in 2 schools (others lack a covariate).",
         "In an arm, every covariate known, host_mainstream: 12 pupils in 2 schools (others lack a "
         "covariate).",
-        "Contrasts: base_vs_host.",
         "Note: No pupil of host_mainstream has need = ASD: nobody there can stand for such pupils.",
         "Note: No pupil of base has need = MLD: nobody there can stand for such pupils.",
+        "Nothing is wrong: the plan and the data keep their contracts.",
+        "Contrasts: base_vs_host.",
     ]
     assert err == ""
 
@@ -219,3 +219,23 @@ def test_screen_passes_what_is_clean_and_fails_pupils(leave, tmp_path):
 def test_screen_of_nothing_or_by_no_profile_is_wrong_usage(leave, tmp_path):
     assert leave("screen", tmp_path / "absent")[0] == 2
     assert leave("screen", tmp_path, "--profile", "none")[0] == 2
+
+
+def test_check_writes_its_page_where_it_is_told(leave, study):
+    page = study.parent / "check.html"
+    code, _, _ = leave("check", study, "--page", page)
+    bad = study.parent / "bad.toml"
+    bad.write_text(study.read_text(encoding="utf-8").replace("[study]", "[studdy]"), "utf-8")
+    wrong, _, err = leave("check", bad, "--page", page)
+
+    assert (code, wrong) == (0, 3)
+    assert "studdy" in err
+    assert "studdy" in page.read_text(encoding="utf-8")
+
+
+def test_a_register_needs_sources(leave, study):
+    code, _, err = leave("register", study, "--out", study.parent / "register")
+
+    assert code == 3
+    assert "a register is made from sources" in err
+    assert not (study.parent / "register").exists()

@@ -427,3 +427,17 @@ def test_rows_in_another_order_make_the_same_cohort(tmp_path, cohort):
         frame(cohort, cohort.covariates, ["pupil"])
     )
     assert again.flow.table.equals(cohort.flow.table)
+
+
+def test_time_in_a_base_is_a_measure(tmp_path):
+    days = {"name": "days", "kind": "continuous", "column": "days_in_base", "better": "neither"}
+    cohort = build(tmp_path, outcomes=[days])
+    rows = cohort.engine.collect(cohort.outcomes, ["pupil", "wave"]).to_pandas()
+    value = rows.set_index(["pupil", "wave"])["value"].to_dict()
+
+    # The flag of January 2021 may have begun with the entry on 1 September: a year to 31 August.
+    assert value["placed", "1"] == 365
+    assert value["placed", "2"] == 730
+    assert value["beside", "2"] == 0
+    # Last seen in the base on 21 January 2021, and not in it a year later.
+    assert value["back in class", "2"] == (dt.date(2021, 1, 21) - dt.date(2020, 9, 1)).days + 1

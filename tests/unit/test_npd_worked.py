@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+import re
 import runpy
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from baseeval.contracts import pupils
 from baseeval.sources.tables import ReadOptions
 
 NPD: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "npd_extract.py"))
@@ -230,7 +232,9 @@ def test_exclusions_with_the_zeros_of_the_year_that_is_covered(found):
 
 
 def test_every_fault_by_its_rule_and_count(found):
-    assert found.counts() == {
+    own = {"sex_differs", "birth_year_differs"}
+    between = {rule.name for rule in pupils.CONTRACT.rules} - own
+    assert {fault: n for fault, n in found.counts().items() if fault[2] not in between} == {
         ("census", "sen_provision", "older_code"): 3,
         ("census", "primary_need", "older_code"): 2,
         ("census", "year_group", "older_code"): 2,
@@ -240,7 +244,6 @@ def test_every_fault_by_its_rule_and_count(found):
         ("census", "pupil_id", "several_rows"): 4,
         ("census", "sex", "sex_differs"): 1,
         ("census", "birth_year", "birth_year_differs"): 1,
-        ("census", "year_group", "age_and_year_group"): 0,
         ("absence", "sessions_possible", "over_420_sessions"): 1,
         ("absence", "sessions_possible", "summer_not_dropped"): 1,
         ("absence", "year_group", "year_group_unknown"): 1,
@@ -260,7 +263,13 @@ def test_every_fault_by_its_rule_and_count(found):
     assert not any(fault.stops for fault in found.faults)
 
 
-@pytest.mark.parametrize("seed", range(5))
+def test_no_message_holds_a_pupil_or_a_school(found):
+    messages = " ".join(map(str, found.faults))
+
+    assert not re.search(r"\b([PX]\d\d|10000\d|ZZZ?|Q)\b", messages)
+
+
+@pytest.mark.parametrize("seed", range(2))
 def test_neither_the_order_of_files_nor_of_rows_matters(found, tmp_path, seed):
     draw = random.Random(seed)
     names = list(WORKED)

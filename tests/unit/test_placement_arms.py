@@ -143,6 +143,7 @@ SPELLS = """
     left     | A   | a       | sen unit  | -          | -          | refused  | 2021-03-01
     stayed   | A   | a       | sen unit  | 2019-09-01 | -          | placed   | -
     stayed   | A   | r       | RP        | 2020-09-01 | -          | placed   | -
+    stayed   | P   | p       | RP        | 2015-09-01 | -          | placed   | -
     both     | B   | b       | hub       | -          | -          | declined | -
     plain    | A   | a       | sen unit  | -          | -          | offered  | 2021-10-03
     away     | A   | a       | sen unit  | -          | -          | waiting  | 2021-10-02

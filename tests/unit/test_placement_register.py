@@ -232,8 +232,9 @@ AUTHORITIES = [
     ("301", "not recorded", 5, 8, None, None),
     ("302", "ASD", 2, 14 + 14, 22, 100 * 28 / 22),
     ("302", "PD", 1, 4, 0, None),
-    ("302", "SLCN", 0, 0, 30, 0.0),
-    ("302", "not recorded", 3, 0, None, None),
+    # No base is known for the need; but bases whose needs nobody records may serve it.
+    ("302", "SLCN", 0, None, 30, None),
+    ("302", "not recorded", 3, None, None, None),
 ]
 
 
@@ -331,7 +332,7 @@ def test_a_released_register_withholds_small_counts_and_rounds_others(register):
     assert authorities.loc[("301", "ASD"), "places_per_100"] == 98.0
     assert pd.isna(authorities.loc[("301", "HI"), "pupils"])
     assert pd.isna(authorities.loc[("301", "HI"), "places_per_100"])
-    assert authorities.loc[("301", "HI"), "flags"] == "suppressed"
+    assert authorities.loc[("301", "HI"), "flags"] == "needs_incomplete;suppressed"
 
 
 def test_a_register_of_the_census_alone():
@@ -372,3 +373,34 @@ def test_declared_type_against_observed_time():
         ("unit", "A", "sen_unit", 2, 0.45, "resourced_provision"),
     ]
     assert nothing.empty
+
+
+def test_bases_at_odds_with_their_type_leave_with_enough_pupils():
+    rows = [f"u{i} | A | unit | SEN unit | 2022-09-01 | 0.3333" for i in range(12)]
+    rows += [f"s{i} | A | small | SEN unit | 2022-09-01 | 0.25" for i in range(9)]
+    head = "pupil_id | urn | base_id | base_type | start | share_of_time_in_base"
+    texts = {
+        "pupils": "pupil_id | year | urn\nx | 2024 | A",
+        "placements": "\n".join([head, *rows]),
+    }
+    with Engine() as engine:
+        register = make_register(tables_in(engine, **texts), engine)
+    released = release_register(register, get_profile("srs"))
+
+    assert register.times["pupils"].tolist() == [9, 12]
+    assert plain(released.times, ["base_id", "pupils", "mean_share", "looks_like"]) == [
+        ("unit", 10, 0.333, "resourced_provision")
+    ]
+
+
+def test_a_silent_cell_of_gias_is_no_denial():
+    texts = {
+        "pupils": "pupil_id | year | urn | sen_unit\na | 2024 | 1 | 1\nb | 2024 | 2 | 1",
+        "schools": "urn | base_type | why:base_type\n1 | - | no base\n2 | - | blank\n3 | None | -",
+    }
+    with Engine() as engine:
+        register = make_register(tables_in(engine, **texts), engine)
+
+    assert plain(register.disagreements, ["urn", "kind", "detail"]) == [
+        ("1", "not named", "named by the census, not by GIAS")
+    ]

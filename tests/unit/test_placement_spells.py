@@ -4,12 +4,20 @@ import runpy
 from datetime import date
 from pathlib import Path
 
+import narwhals.stable.v2 as nw
 import pytest
 
+from baseeval.contracts.vocabulary import (
+    BASE_TYPES,
+    BASE_WORDS,
+    WHITE_PAPER_BASES,
+    WHITE_PAPER_BY_TYPE,
+)
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import UsageError
 from baseeval.placement.dates import census_day, day_number, school_year
 from baseeval.placement.finding import find_placements
+from baseeval.placement.naming import base_type_of, white_paper_word
 from baseeval.placement.rules import PlacementRules
 
 HELP = runpy.run_path(str(Path(__file__).with_name("placement_tables.py")))
@@ -138,7 +146,7 @@ def test_days_are_numbered_as_the_calendar_counts():
     with Engine() as engine:
         text = "on\n" + "\n".join(day.isoformat() for day in days)
         frame = tables_in(engine, who=text)["who"]
-        col = HELP["nw"].col("on")
+        col = nw.col("on")
         frame = frame.with_columns(day_number(col).alias("n"), school_year(col).alias("y"))
         rows = rows_of(engine, frame, ["on"])
 
@@ -322,3 +330,29 @@ def test_rules_name_every_wrong_value():
         "[placement] host_min_pupils",
         "[placement] grace_days",
     ]
+
+
+def test_every_word_is_of_a_type_and_documented(root):
+    page = (root / "docs" / "methods" / "placement.md").read_text(encoding="utf-8")
+    rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if "|" in line}
+
+    assert all(base_type_of(code) == code for code in BASE_TYPES)
+    assert set(WHITE_PAPER_BY_TYPE) == set(BASE_TYPES)
+    for word, code in BASE_WORDS.items():
+        assert base_type_of(f" {word.upper().replace(' ', '-')}.") == code
+        assert word in rows[code]
+    assert all(WHITE_PAPER_BASES[word] in rows[code] for code, word in WHITE_PAPER_BY_TYPE.items())
+
+
+@pytest.mark.parametrize(
+    ("base_type", "commissioner", "word"),
+    [
+        ("sen_unit", None, "Specialist base"),
+        ("sen_unit", "trust", "Support base"),
+        ("own_unit", "unknown", "Support base"),
+        ("hub", None, "Not known"),
+        ("hub", "school", "Support base"),
+    ],
+)
+def test_the_white_papers_word(base_type, commissioner, word):
+    assert white_paper_word(base_type, commissioner) == word

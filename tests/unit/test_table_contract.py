@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from baseeval.cohort.laying import lay_rows
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError
 from baseeval.plan import plan_from_keys
@@ -154,6 +155,6 @@ def test_the_engine_is_shut_once_the_table_is_read(tmp_path):
     (tmp_path / "p.csv").write_text("pupil_id,school_id,y\n1,A,5\n", encoding="utf-8")
 
     with Engine() as engine:
-        read_table(plan_of(SMALL, tmp_path), engine)
+        lay_rows(plan_of(SMALL, tmp_path), engine)
         with pytest.raises(Exception, match="disabled by configuration"):
             engine.csv(tmp_path / "p.csv", ["a"], ",")

@@ -77,11 +77,12 @@ def outcome_rows(
     """
     wanted = wave_columns(plan)
     parts: list[tuple[Frame, list[str]]] = []
-    for table in WHOLE_YEAR:
+    for table in (*WHOLE_YEAR, "exposure"):
         held = tables[table].collect_schema().names() if table in tables else []
         columns = [name for name in wanted if name in held]
         if columns:
-            parts.append((_of_years(tables[table], columns, starts), columns))
+            whole = table in WHOLE_YEAR
+            parts.append((_of_years(tables[table], columns, starts, whole=whole), columns))
     asked = [name for name in wanted if name in measures]
     if asked:
         parts.append((_of_measures(tables["attainment"], asked, starts), asked))
@@ -107,12 +108,12 @@ def _with_wave(rows: Frame, starts: Frame) -> Frame:
     return joined.with_columns((nw.col("year") - nw.col("first_year") + 1).alias("wave"))
 
 
-def _of_years(rows: Frame, columns: list[str], starts: Frame) -> Frame:
+def _of_years(rows: Frame, columns: list[str], starts: Frame, *, whole: bool) -> Frame:
     held = rows.collect_schema().names()
     joined = _with_wave(rows, starts)
     month, day = nw.col("zero").dt.month(), nw.col("zero").dt.day()
     early = (month == _LAST_OPENING[0]) & (day <= _LAST_OPENING[1])
-    divided = (nw.col("wave") == 1) & ~early
+    divided = (nw.col("wave") == 1) & ~early if whole else nw.lit(False)
     values = []
     for name in columns:
         why = nw.col(WHY + name) if WHY + name in held else nw.lit(None, nw.String)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -11,6 +11,7 @@ import pandas as pd
 
 from baseeval.cohort.afterwards import outcome_rows, wave_columns
 from baseeval.cohort.eligible import count_need_rules, exclusion
+from baseeval.cohort.exposing import EXPOSURE, exposure
 from baseeval.cohort.keys import YEAR
 from baseeval.cohort.predating import predate
 from baseeval.cohort.starting import starts
@@ -44,7 +45,8 @@ class Assembled:
     reasons : narwhals LazyFrame
         ``pupil, reason``: of pupils in no arm, why.
     starts : narwhals LazyFrame
-        One row a pupil of an arm: ``pupil, school, zero, year, arm, already_placed``.
+        One row a pupil of an arm: ``pupil, school, zero, year, arm,
+        already_placed, recorded_later``.
     seen : narwhals LazyFrame
         ``pupil, year``: the school years in which a census saw a pupil.
     placed : Placed
@@ -124,6 +126,8 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     covariates, numeric = predate(dated, within, plan, measures, engine)
     peers = _peers(dated, within)
     measured = within if peers is None else _and_peers(within, peers)
+    if set(EXPOSURE) & set(wave_columns(plan)):
+        dated["exposure"] = exposure(placed, within, choices, engine)
     rows, faults = outcome_rows(
         dated, measured, plan, measures, tables.labels.get("surveys", "surveys"), engine
     )
@@ -144,6 +148,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
             "year",
             "arm",
             "already_placed",
+            "recorded_later",
         ),
         seen=dated["pupils"].select(nw.col("pupil_id").alias("pupil"), "year").unique(),
         placed=placed,
@@ -152,7 +157,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
         yearly=yearly,
         by_year=_by_wave(yearly, within, engine) if choices.movers == "time_varying" else None,
         need_rules=_need_rules(judged, rules, engine),
-        faults=(*placed.faults, *faults),
+        faults=(*_new(placed.faults, tables.faults), *faults),
     )
 
 
@@ -167,6 +172,12 @@ def _rules(section: PlacementSection) -> PlacementRules:
         comparison=section.comparison,
         already_placed=section.already_placed,
     )
+
+
+def _new(found: tuple[Fault, ...], known: tuple[Fault, ...]) -> tuple[Fault, ...]:
+    """Leave out what the contract of the table has told already."""
+    told = {fault.rule for fault in known}
+    return tuple(fault for fault in found if fault.rule not in told)
 
 
 def _dated(frames: Mapping[str, Frame], engine: Engine) -> dict[str, Frame]:
@@ -205,7 +216,7 @@ def _measures(tables: Mapping[str, Frame], engine: Engine) -> list[str]:
 
 def _check_outcomes(plan: Plan, tables: Mapping[str, Frame], measures: list[str]) -> None:
     """Refuse an outcome made from a column that no table has."""
-    known = list(measures)
+    known = [*measures, *EXPOSURE]
     for table in ("attendance", "exclusions"):
         if table in tables:
             held = tables[table].collect_schema().names()
@@ -277,12 +288,16 @@ def _arms(placed: Placed, judged: Frame, rules: PlacementRules, engine: Engine) 
         found = found.with_columns(nw.coalesce(nw.col("most"), nw.col("arm")).alias("arm"))
     why = nw.col("why")
     why = nw.when(why == NO_SCHOOL).then(nw.lit("no school")).otherwise(why)
-    return found.select("pupil_id", "arm", why.alias("why_no_arm"), "already_placed")
+    return found.select(
+        "pupil_id", "arm", why.alias("why_no_arm"), "already_placed", "recorded_later"
+    )
 
 
 def _yearly(placed: Placed, rules: PlacementRules, engine: Engine) -> Frame:
     """Follow every pupil's arm from school year to school year."""
-    yearly = arms_by_year(placed, rules, engine).filter(~nw.col("arm").is_null())
+    # Later, every pupil of the mainstream is in an arm, considered for a base or not.
+    later = replace(rules, comparison="all", already_placed="keep")
+    yearly = arms_by_year(placed, later, engine).filter(~nw.col("arm").is_null())
     return engine.keep(
         yearly.select(
             nw.col("pupil_id").alias("pupil"),

@@ -60,6 +60,8 @@ class Cohort:
     waves : tuple of str
         In order; one empty text where the study has one wave.
     files : tuple of (name, SHA-256)
+    read : tuple of (table, files, rows, columns)
+        What was read, and how much of it.
     notes : tuple of str
         Warnings in plain sentences.
     faults : tuple of Fault
@@ -81,6 +83,7 @@ class Cohort:
     sizes: dict[str, int]
     waves: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
+    read: tuple[tuple[str, str, int, int], ...]
     notes: tuple[str, ...]
     faults: tuple[Fault, ...]
     cautions: Mapping[str, frozenset[str]]
@@ -130,7 +133,7 @@ def build_cohort(
     stopping = [problem for problem in laid.faults if problem.stops]
     problems = [*stopping, *check_rows(rows, plan, engine, laid.label)]
     if problems:
-        raise DataError(problems)
+        raise DataError(problems, [fault for fault in laid.faults if not fault.stops])
     waves = waves_of(rows, plan, engine)
     _check_waves(waves, plan, laid.label)
     rows = engine.keep(with_steps(rows, waves))
@@ -175,6 +178,7 @@ def build_cohort(
         sizes=sizes,
         waves=waves,
         files=laid.files,
+        read=laid.sizes,
         notes=(
             *laid.notes,
             *_contradictory_schools(covariates, engine),

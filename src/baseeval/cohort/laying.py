@@ -20,7 +20,7 @@ from baseeval.sources.benchmark_file import matching_benchmarks
 from baseeval.sources.opening import open_tables
 from baseeval.sources.table import read_table
 from baseeval.sources.tables import Tables
-from baseeval.sources.values import Typed
+from baseeval.sources.values import WHY, Typed
 
 Frame = nw.LazyFrame[Any]
 
@@ -37,6 +37,7 @@ class Laid:
     label : str
         The file or files, as messages name them.
     files : tuple of (name, SHA-256)
+    sizes : tuple of (table, files, rows, columns)
     faults : tuple of Fault
         Those that stop the study too.
     reasons : narwhals LazyFrame or None
@@ -56,6 +57,7 @@ class Laid:
     typed: Typed
     label: str
     files: tuple[tuple[str, str], ...]
+    sizes: tuple[tuple[str, str, int, int], ...]
     faults: tuple[Fault, ...]
     reasons: Frame | None
     need_rules: pd.DataFrame
@@ -93,12 +95,13 @@ def lay_rows(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None)
     engine.shut()
     stopping = [fault for fault in opened.tables.faults if fault.stops]
     if stopping:
-        raise DataError(stopping)
+        raise DataError(stopping, [fault for fault in opened.tables.faults if not fault.stops])
     made = assemble(plan, opened.tables, engine)
     return Laid(
         typed=made.typed,
         label=", ".join(dict.fromkeys(opened.tables.labels.values())) or plan.path.name,
         files=opened.files,
+        sizes=_sizes(opened.tables, engine),
         faults=(*opened.tables.faults, *made.faults),
         reasons=made.reasons,
         need_rules=made.need_rules,
@@ -124,6 +127,10 @@ def _tidy(plan: Plan, engine: Engine, given: Mapping[str, Any] | None) -> Laid:
         typed=source.typed,
         label=source.label,
         files=files,
+        sizes=(
+            ("table", source.label, *_size(source.typed.frame, engine)),
+            *_sizes(context, engine),
+        ),
         faults=faults,
         reasons=None,
         need_rules=pd.DataFrame(columns=_NEED_COLUMNS),
@@ -135,6 +142,20 @@ def _tidy(plan: Plan, engine: Engine, given: Mapping[str, Any] | None) -> Laid:
         notes=(),
         cautions={},
     )
+
+
+def _sizes(tables: Tables, engine: Engine) -> tuple[tuple[str, str, int, int], ...]:
+    return tuple(
+        (name, tables.labels.get(name, name), *_size(frame, engine))
+        for name, frame in tables.frames.items()
+    )
+
+
+def _size(frame: Frame, engine: Engine) -> tuple[int, int]:
+    """Count the rows, and the columns that hold data."""
+    columns = [n for n in frame.collect_schema().names() if not n.startswith(WHY)]
+    counted = engine.collect(frame.select(nw.len().cast(nw.Int64).alias("rows")), [])
+    return int(counted.column("rows")[0].as_py()), len(columns)
 
 
 def _context(plan: Plan, tables: Tables, engine: Engine) -> pd.DataFrame:
@@ -175,15 +196,34 @@ def _already_placed(made: Assembled, engine: Engine) -> int:
 
 
 def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
-    number = _already_placed(made, engine)
-    if not number:
-        return ()
-    pupils = "1 pupil" if number == 1 else f"{number} pupils"
-    return (
-        f"{pupils} of base had a place already when first seen: nothing was measured before it, so "
-        "what is said of them is change while placed. `already_placed` in [placement] leaves such "
-        "pupils out.",
-    )
+    """Say what a reader must know of how the arms came about."""
+    notes = []
+    already = _already_placed(made, engine)
+    if already:
+        notes.append(
+            f"{_pupils(already)} of base had a place already when first seen: nothing was measured "
+            "before it, so what is said of them is change while placed. `already_placed` in "
+            "[placement] leaves such pupils out."
+        )
+    later = nw.col("recorded_later") == 1
+    shown_later = engine.counts(made.starts, {"n": later & (nw.col("arm") == "base")})["n"]
+    if shown_later:
+        notes.append(
+            f"{_pupils(shown_later)} of base are shown there by a census later in the school year "
+            "of time zero and by nothing earlier: the place is taken to have begun by time zero."
+        )
+    for row in made.placed.agreement.to_dict("records"):
+        if row["level"] == "school year" and row["only_first"] + row["only_second"]:
+            notes.append(
+                f"On which schools host a base in a year, {row['first']} and {row['second']} agree "
+                f"{row['both']} times; {row['only_first']} times only {row['first']} names one, "
+                f"{row['only_second']} times only {row['second']}."
+            )
+    return tuple(notes)
+
+
+def _pupils(number: int) -> str:
+    return "1 pupil" if number == 1 else f"{number} pupils"
 
 
 def _cautions(made: Assembled, engine: Engine) -> dict[str, frozenset[str]]:

@@ -227,6 +227,7 @@ _PLACES = (
         "la_and_laestab",
         ("la", "laestab"),
         (nw.col("la") != nw.col("laestab").str.slice(0, 3))
+        & nw.col("la").str.contains(r"^\d{3}$")
         & nw.col("laestab").str.contains(r"^\d{7}$"),
         "a local authority other than that of its LAESTAB",
         f"{_AS_IT_STANDS}: the school moved authority, or one of the two is wrong.",

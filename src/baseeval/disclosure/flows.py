@@ -35,6 +35,34 @@ def release_flow(records: list[Record], profile: Profile) -> list[Record]:
     list of dict
         The same rows; a withheld one loses its pupils and its schools.
     """
+    cells = flow_cells(records, profile)
+    gone = protect(cells, profile)
+    return [
+        record | {"pupils": None, "schools": None, "status": SUPPRESSED}
+        if i in gone
+        else record
+        | {
+            "pupils": round_count(cells.counts[i], profile.base) if i in cells.counts else None,
+            "status": "",
+        }
+        for i, record in enumerate(records)
+    ]
+
+
+def flow_cells(records: list[Record], profile: Profile) -> Cells:
+    """Gather the counts of a flow and what ties them together.
+
+    Parameters
+    ----------
+    records : list of dict
+        As `release_flow` takes them.
+    profile : Profile
+
+    Returns
+    -------
+    Cells
+        A row's count goes by its place among the records.
+    """
     counts: dict[Key, int] = {}
     for i, record in enumerate(records):
         count = whole(record["pupils"])
@@ -49,20 +77,16 @@ def release_flow(records: list[Record], profile: Profile) -> list[Record]:
     places = [i for i in range(len(records)) if i in counts]
     chains, left = _chains(rows, places, counts)
     counts |= left
-    cells = Cells(
+    return Cells(
         counts=counts,
         relations=[*_margins(rows, places), *chains],
         withheld=withheld,
         unlisted=frozenset(left),
     )
-    gone = protect(cells, profile)
-    return [
-        record | {"pupils": None, "schools": None, "status": SUPPRESSED}
-        if i in gone
-        else record
-        | {"pupils": round_count(counts[i], profile.base) if i in counts else None, "status": ""}
-        for i, record in enumerate(records)
-    ]
+
+
+def _rounded(count: int | None, profile: Profile) -> int | None:
+    return None if count is None else round_count(count, profile.base)
 
 
 def _margins(rows: list[Record], places: list[int]) -> list[Relation]:

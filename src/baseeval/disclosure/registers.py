@@ -43,7 +43,7 @@ def release_register(register: Register, profile: Profile) -> Register:
     bases["disagreements"] = worded_disagreements(bases, shown)
     authorities = _protected(register.authorities, ("pupils",), profile)
     authorities["places_per_100"] = [
-        significant(rate_per_100(int(places), whole(pupils)))
+        significant(rate_per_100(whole(places), whole(pupils)))
         for places, pupils in zip(authorities["places"], authorities["pupils"], strict=True)
     ]
     return Register(bases, authorities, shown, _large_enough(register.times, profile))

@@ -38,6 +38,70 @@ class OutcomeAbout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class EligibilityAbout:
+    """Who is in the study at all, in the codes of the plan.
+
+    Parameters
+    ----------
+    needs : tuple of str
+        Types of need; empty for any.
+    need_rule : str
+        primary, secondary or either.
+    years, phases : tuple of str
+        Year groups and phases; empty for any.
+    ehcp : str
+        any, only or none.
+    time_zero : str
+        school_entry, ehcp_issue or matched_date; empty where the table says it.
+    first_year, last_year : int, optional
+        School years of time zero, each by the summer in which it ends.
+    """
+
+    needs: tuple[str, ...] = ()
+    need_rule: str = "primary"
+    years: tuple[str, ...] = ()
+    phases: tuple[str, ...] = ()
+    ehcp: str = "any"
+    time_zero: str = ""
+    first_year: int | None = None
+    last_year: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlacementAbout:
+    """Who counts as placed, in the codes of the plan.
+
+    Parameters
+    ----------
+    source : str
+        census, spells or schools.
+    types : tuple of str
+        Codes of bases that count; empty for all.
+    host_at_least : int
+        Pupils in a base who make a school a host.
+    hosts_listed : bool
+        Whether the plan lists the hosts instead.
+    grace_days : int
+        A place that begins within so many days after time zero counts.
+    movers : str
+        at_entry, time_varying or modal.
+    comparison : str
+        all or considered.
+    already_placed : str
+        keep or exclude.
+    """
+
+    source: str
+    types: tuple[str, ...] = ()
+    host_at_least: int = 1
+    hosts_listed: bool = False
+    grace_days: int = 31
+    movers: str = "at_entry"
+    comparison: str = "all"
+    already_placed: str = "keep"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What a report says of a study besides its numbers. It holds no pupil's value.
 
@@ -60,6 +124,10 @@ class About:
     baseline_wave : str
         Empty where the plan names none.
     has_peers : bool
+    eligibility : EligibilityAbout, optional
+        Where the plan has rules of eligibility.
+    placement : PlacementAbout, optional
+        Where the plan says how placements are read.
     notes : tuple of str
         Warnings of the run in plain sentences.
     inputs : tuple of (file name, SHA-256)
@@ -84,6 +152,8 @@ class About:
     waves: tuple[str, ...] = ()
     baseline_wave: str = ""
     has_peers: bool = False
+    eligibility: EligibilityAbout | None = None
+    placement: PlacementAbout | None = None
     notes: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -120,6 +190,20 @@ class Released:
         `role, name, wave, arm, pupils, missing, reason, status`: pupils of the
         arm, how many lack the value, and why (blank, SUPP, no row at the wave,
         too few items answered, ...).
+    attrition : pandas.DataFrame
+        `wave, arm, covariate, level, pupils, n_stayed, n_lost, smd, status`. A
+        row without a covariate counts who of an arm could be seen at a wave, who
+        was and who was not. The others hold the mean of those lost less that of
+        those who stayed, over the SD of both together, and no counts.
+    need_rules : pandas.DataFrame
+        `rule, used, pupils, schools, status`: who is eligible under each rule
+        of need.
+    movements : pandas.DataFrame
+        `wave, arm, arm_then, pupils, schools, status`: pupils by their arm at
+        time zero and at a wave, also where nobody moved so.
+    benchmarks : pandas.DataFrame
+        `measure, value, unit, geography, need, sen_provision, phase, year,
+        source, published, reason`: published figures as they were published.
     about : About
     """
 
@@ -130,4 +214,8 @@ class Released:
     flow: pd.DataFrame
     descriptions: pd.DataFrame
     missing: pd.DataFrame
+    attrition: pd.DataFrame
+    need_rules: pd.DataFrame
+    movements: pd.DataFrame
+    benchmarks: pd.DataFrame
     about: About

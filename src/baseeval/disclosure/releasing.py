@@ -8,14 +8,19 @@ from dataclasses import replace
 import pandas as pd
 
 from baseeval.disclosure import shapes
+from baseeval.disclosure.attritions import release_attrition
 from baseeval.disclosure.balances import release_balance
 from baseeval.disclosure.describing import release_descriptions
+from baseeval.disclosure.eligibles import release_need_rules
 from baseeval.disclosure.estimates import release_results
 from baseeval.disclosure.flows import release_flow
 from baseeval.disclosure.missingness import release_missing
+from baseeval.disclosure.movements import every_movement, release_movements
 from baseeval.disclosure.profiles import Profile, get_profile
+from baseeval.disclosure.published import published_figures
 from baseeval.disclosure.released import About, Released
 from baseeval.disclosure.rounding import round_count
+from baseeval.disclosure.together import Counted, protect_together
 from baseeval.results import Balance, Flow
 
 _COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|student|row|peer))")
@@ -29,6 +34,10 @@ def release(
     *,
     descriptions: pd.DataFrame | None = None,
     missing: pd.DataFrame | None = None,
+    attrition: pd.DataFrame | None = None,
+    need_rules: pd.DataFrame | None = None,
+    movements: pd.DataFrame | None = None,
+    benchmarks: pd.DataFrame | None = None,
     about: About | None = None,
     profile: str = "srs",
 ) -> Released:
@@ -45,8 +54,10 @@ def release(
         count_second` in its table.
     flow : Flow, optional
         With exact counts; rows without a reason count who remains.
-    descriptions, missing : pandas.DataFrame, optional
+    descriptions, missing, attrition, need_rules, movements : pandas.DataFrame, optional
         The columns of `Released` but for `status`, with exact counts.
+    benchmarks : pandas.DataFrame, optional
+        Published figures, which pass as they are.
     about : About, optional
         Counts of pupils and rows in its notes are withheld or rounded as well.
     profile : str
@@ -60,7 +71,8 @@ def release(
     Raises
     ------
     UsageError
-        If the profile is not known or a table lacks a column.
+        If the profile is not known, a table lacks a column, or a published figure its
+        source or date.
     """
     rules = get_profile(profile)
     results = release_results(shapes.records_of(rows, shapes.RESULTS, "rows"), rules)
@@ -74,15 +86,30 @@ def release(
     steps = shapes.records_of(None if flow is None else flow.table, shapes.FLOW, "flow")
     described = shapes.records_of(descriptions, shapes.DESCRIPTIONS, "descriptions")
     absent = shapes.records_of(missing, shapes.MISSING, "missing")
+    counted = Counted(
+        flow=steps,
+        attrition=shapes.records_of(attrition, shapes.ATTRITION, "attrition"),
+        need_rules=shapes.records_of(need_rules, shapes.NEED_RULES, "need_rules"),
+        movements=every_movement(shapes.records_of(movements, shapes.MOVEMENTS, "movements")),
+    )
+    walked = release_flow(steps, rules)
+    gone, arms_gone = protect_together(counted, walked, rules)
+    lost = release_attrition(counted.attrition, gone, rules, arms_gone)
+    moved = release_movements(counted.movements, gone, rules)
+    needed = release_need_rules(counted.need_rules, gone, rules)
     study = shapes.text(rows["study"].iloc[0]) if len(rows) else ""
     return Released(
         profile=rules.name,
         results=shapes.shaped(results, shapes.RESULTS),
         balance=shapes.shaped(judged, shapes.BALANCE),
         overlap=shapes.shaped(overlap, shapes.OVERLAP),
-        flow=shapes.shaped(release_flow(steps, rules), shapes.FLOW),
+        flow=shapes.shaped(walked, shapes.FLOW),
         descriptions=shapes.shaped(release_descriptions(described, rules), shapes.DESCRIPTIONS),
         missing=shapes.shaped(release_missing(absent, rules), shapes.MISSING),
+        attrition=shapes.shaped(lost, shapes.ATTRITION),
+        need_rules=shapes.shaped(needed, shapes.NEED_RULES),
+        movements=shapes.shaped(moved, shapes.MOVEMENTS),
+        benchmarks=published_figures(benchmarks),
         about=_released_about(about or About(study=study, title=study), rules),
     )
 

@@ -65,9 +65,34 @@ MISSING = _ordered(
     _columns(text="role name wave arm reason status", count="pupils missing"),
 )
 
-#: Every column that a released table can have.
+ATTRITION = _ordered(
+    "wave arm covariate level pupils n_stayed n_lost smd status",
+    _columns(text="wave arm covariate level status", number="smd", count="pupils n_stayed n_lost"),
+)
+
+NEED_RULES = _ordered(
+    "rule used pupils schools status",
+    {"used": "flag"} | _columns(text="rule status", count="pupils schools"),
+)
+
+MOVEMENTS = _ordered(
+    "wave arm arm_then pupils schools status",
+    _columns(text="wave arm arm_then status", count="pupils schools"),
+)
+
+#: Published already, so in no rule of release; its headings are ordinary words.
+BENCHMARKS = _ordered(
+    "measure value unit geography need sen_provision phase year source published reason",
+    _columns(
+        text="measure unit geography need sen_provision phase source published reason",
+        number="value",
+        count="year",
+    ),
+)
+
+#: Every column that a released table about pupils can have.
 ALL_COLUMNS: frozenset[str] = frozenset(RESULTS).union(
-    BALANCE, OVERLAP, FLOW, DESCRIPTIONS, MISSING
+    BALANCE, OVERLAP, FLOW, DESCRIPTIONS, MISSING, ATTRITION, NEED_RULES, MOVEMENTS
 )
 
 

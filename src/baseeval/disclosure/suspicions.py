@@ -15,7 +15,7 @@ from baseeval.disclosure.headings import (
     normal,
 )
 from baseeval.disclosure.profiles import Profile
-from baseeval.disclosure.shapes import ALL_COLUMNS
+from baseeval.disclosure.shapes import ALL_COLUMNS, BENCHMARKS
 
 Suspicion = tuple[str, str, str]  # where, what, remedy
 Column = tuple[tuple[str, ...], list[str]]
@@ -108,6 +108,8 @@ def _is_statistic(heading: str) -> bool:
 
 
 def _rows_of_pupils(grid: Grid, columns: list[Column]) -> Iterator[Suspicion]:
+    if [headings[-1:] for headings, _ in columns] == [(name,) for name in BENCHMARKS]:
+        return
     for headings, values in columns:
         name = normal(headings[-1]) if headings else ""
         if name not in ALL_COLUMNS and not is_count(name) and _names_rows(values):

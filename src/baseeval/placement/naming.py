@@ -22,6 +22,8 @@ UNKNOWN = "unknown"
 BLANK = "(blank)"
 NOT_KNOWN = "(a word that is not known)"
 
+#: What a cell says where there is no base: no word for one.
+_NO_BASE = ("", "not applicable", "does not apply", "none", "no", "no base")
 _DROPPED = "[.'’]"  # A.R.P. is ARP
 _PARTING = "[^a-z0-9]+"
 
@@ -86,9 +88,10 @@ def with_types(frame: Frame) -> Frame:
     """
     plain = _plain(nw.col("base_type"))
     code = plain.replace_strict(dict(BASE_WORDS), default=UNKNOWN, return_dtype=nw.String)
+    named = ~plain.is_in(list(_NO_BASE))
     return frame.with_columns(
-        nw.when(plain != "").then(code).alias("base_type"),
-        nw.when(plain != "").then(plain).alias("word"),
+        nw.when(named).then(code).alias("base_type"),
+        nw.when(named).then(plain).alias("word"),
     )
 
 

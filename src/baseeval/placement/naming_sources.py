@@ -17,6 +17,8 @@ from baseeval.placement.matching_bases import Named
 from baseeval.placement.naming import UNKNOWN, with_types
 from baseeval.placement.rules import BOTH, PARTS
 from baseeval.placement.seeing import in_a_base
+from baseeval.sources.declared import NO_BASE
+from baseeval.sources.values import WHY
 
 _LISTED = {
     "base_id": nw.String,
@@ -133,6 +135,31 @@ def named_by_schools(tables: Tables, engine: Engine) -> list[Named]:
         )
         for row in engine.collect(rows, ["urn", "base_type"]).to_pylist()
     ]
+
+
+def schools_that_say(tables: Tables, engine: Engine) -> set[str]:
+    """List the schools of which GIAS or EES says whether they have a base.
+
+    Parameters
+    ----------
+    tables : mapping of str to narwhals LazyFrame
+    engine : Engine
+
+    Returns
+    -------
+    set of str
+        URNs: those with a base, and those of which the source says that they have
+        none. Where it does not tell "none" from an empty cell, every school.
+    """
+    if "schools" not in tables:
+        return set()
+    why = f"{WHY}base_type"
+    schools = latest_schools(tables["schools"])
+    if why in schools.collect_schema().names():
+        schools = schools.filter(nw.col(why) == NO_BASE)
+    named = school_bases(latest_schools(tables["schools"]))
+    said = nw.concat([schools.select("urn"), named.select("urn")], how="vertical").unique()
+    return set(engine.collect(said, ["urn"]).column("urn").to_pylist())
 
 
 def latest_schools(schools: Frame) -> Frame:

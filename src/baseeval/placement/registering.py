@@ -23,6 +23,7 @@ from baseeval.placement.naming_sources import (
     named_by_file,
     named_by_list,
     named_by_schools,
+    schools_that_say,
 )
 from baseeval.placement.seeing import see_pupils
 from baseeval.placement.timing import compare_time
@@ -61,6 +62,10 @@ _NEED_COLUMNS = {
 }
 
 
+#: Why an authority's row may show fewer places than there are.
+PLACES_INCOMPLETE, NEEDS_INCOMPLETE = "places_incomplete", "needs_incomplete"
+
+
 @dataclass(frozen=True, slots=True)
 class Register:
     """Every base that any source names.
@@ -78,7 +83,8 @@ class Register:
         ``la, need, bases, places, pupils, places_per_100, flags``: the places of
         bases for a need (a base for several counts under each) and the pupils
         whose primary need it is. Places of bases whose needs nobody records stand
-        under ``not recorded``.
+        under ``not recorded``; `flags` say where that, or bases whose places
+        nobody records, leaves a row short (``needs_incomplete``, ``places_incomplete``).
     disagreements : pandas.DataFrame
         ``la, urn, base_id, kind, detail``.
     times : pandas.DataFrame
@@ -119,7 +125,7 @@ def make_register(tables: Tables, engine: Engine) -> Register:
     covers = {
         "bases": None if "bases" in tables else set[str](),
         "spells": None if "placements" in tables else set[str](),
-        "schools": _schools_of(tables.get("schools"), engine),
+        "schools": schools_that_say(tables, engine),
         "census": _schools_of(known, engine),
     }
     records = [_base_row(base, about) for base in found]
@@ -143,9 +149,7 @@ def _latest_day(rows: Frame, engine: Engine) -> date | None:
     return latest
 
 
-def _schools_of(frame: Frame | None, engine: Engine) -> set[str]:
-    if frame is None:
-        return set()
+def _schools_of(frame: Frame, engine: Engine) -> set[str]:
     return set(engine.collect(frame.select("urn").unique(), ["urn"]).column("urn").to_pylist())
 
 
@@ -201,16 +205,22 @@ def _pupils_by_need(
 
 
 def _authorities(bases: pd.DataFrame, pupils: dict[tuple[str, str], int]) -> pd.DataFrame:
-    offered: dict[tuple[str, str], list[int]] = {}
+    offered: dict[tuple[str, str], list[int | None]] = {}
     for la, needs, places in zip(bases["la"], bases["needs"], bases["places"], strict=True):
         for need in needs.split(";") if needs else [NOT_RECORDED]:
-            offered.setdefault((la, need), []).append(0 if pd.isna(places) else int(places))
+            offered.setdefault((la, need), []).append(None if pd.isna(places) else int(places))
+    vague = {la for la, need in offered if need == NOT_RECORDED}
     rows = []
     for key in sorted(set(offered) | set(pupils)):
-        places = sum(offered.get(key, []))
+        known = [places for places in offered.get(key, []) if places is not None]
+        flags = [PLACES_INCOMPLETE] if len(known) < len(offered.get(key, [])) else []
+        if key[0] in vague and key[1] != NOT_RECORDED:
+            flags.append(NEEDS_INCOMPLETE)
+        # No place known is not no place.
+        places = None if flags and not known else sum(known)
         count = pupils.get(key, 0) if pupils and key[1] != NOT_RECORDED else None
         rate = rate_per_100(places, count)
-        rows.append((*key, len(offered.get(key, [])), places, count, rate, ""))
+        rows.append((*key, len(offered.get(key, [])), places, count, rate, ";".join(flags)))
     table = pd.DataFrame.from_records(rows, columns=list(AUTHORITY_COLUMNS))
     counts = ["bases", "places", "pupils"]
     table[counts] = table[counts].astype("Int64")
@@ -218,22 +228,22 @@ def _authorities(bases: pd.DataFrame, pupils: dict[tuple[str, str], int]) -> pd.
     return table
 
 
-def rate_per_100(places: int, pupils: int | None) -> float:
+def rate_per_100(places: int | None, pupils: int | None) -> float:
     """Give places for every hundred pupils.
 
     Parameters
     ----------
-    places : int
+    places : int or None
     pupils : int or None
 
     Returns
     -------
     float
-        Missing where the pupils are not known or none.
+        Missing where either is not known, or there are no pupils.
 
     Examples
     --------
     >>> rate_per_100(12, 300)
     4.0
     """
-    return 100 * places / pupils if pupils else float("nan")
+    return 100 * places / pupils if pupils and places is not None else float("nan")

@@ -11,7 +11,7 @@ FEW = 10
 
 MEND = "Must be mended"
 LOOK = "To look at"
-READ_ALL_THE_SAME = "The study can run: these were read as the last column says."
+READ_ALL_THE_SAME = "These stop nothing: they were read as the last column says."
 STOPS = "The study cannot run until these are mended."
 NOT_FOR_RELEASE = (
     "For whoever holds the data. Not for release: rows are counted exactly, and nothing was "
@@ -29,7 +29,7 @@ def verdict(report: CheckReport) -> str:
         if not questions:
             return mend
         ask = number_of(questions, "question", "questions")
-        return f"{mend} {ask} besides {'stops' if questions == 1 else 'stop'} nothing."
+        return f"{mend} Besides, {ask} {'stops' if questions == 1 else 'stop'} nothing."
     if questions:
         ask = number_of(questions, "question stops", "questions stop")
         return f"Nothing must be mended. {ask} nothing: look at what was found."

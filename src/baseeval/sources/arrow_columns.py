@@ -118,9 +118,11 @@ def _days(times: pa.ChunkedArray) -> pa.ChunkedArray:
 
 
 def _text(value: Any) -> str | None:
-    """Write a value as the cell of a CSV file, a whole number without its point."""
+    """Write a value as a cell: a whole number without its point, a truth in small letters."""
     if value is None or value is pd.NaT or value is pd.NA or value != value:
         return None
+    if isinstance(value, bool):
+        return str(value).lower()
     if isinstance(value, float | decimal.Decimal) and _is_whole(value):
         return str(int(value))
     return str(value)

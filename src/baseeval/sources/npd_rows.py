@@ -85,6 +85,7 @@ def one_each(
     ----------
     frame : narwhals LazyFrame
     key : sequence of str
+        Rows without a value in one of them are all kept.
     order : sequence of narwhals expression
         Never null; lowest first.
     engine : Engine
@@ -97,7 +98,9 @@ def one_each(
     """
     key, names = list(key), frame.collect_schema().names()
     rows = nw.len().cast(nw.Int64).alias("rows")
-    several = engine.keep(frame.group_by(*key).agg(rows).filter(nw.col("rows") > 1))
+    known = [~nw.col(name).is_null() for name in key]
+    counted_keys = frame.filter(*known).group_by(*key).agg(rows)
+    several = engine.keep(counted_keys.filter(nw.col("rows") > 1))
     counted = engine.collect(several.select((nw.col("rows") - 1).sum().cast(nw.Int64)), [])
     lost = int(counted.column("rows").to_pylist()[0] or 0)
     if not lost:

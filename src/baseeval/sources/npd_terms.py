@@ -11,7 +11,7 @@ FIGURES = ("sessions_possible", "authorised", "unauthorised", "overall", "illnes
 #: The sixth half term stands by itself; the year as a whole serves where there are no terms.
 TERMS = ("autumn", "spring", "summer", "summer6th", "annual")
 
-_PARTS = TERMS[:-1]
+_WHOLE = "annual"
 _SUMMERS = ("summer", "summer6th")
 
 
@@ -26,28 +26,47 @@ def with_year_figures(frame: Frame) -> Frame:
     Returns
     -------
     narwhals LazyFrame
-        With each figure (0 where not known), ``unknown:figure`` (1 where a term
-        with sessions possible has none), ``recorded`` (1 where sessions possible
-        are known) and ``by_year`` (1 where only the whole year's figures are).
+        With each figure, over the terms whose sessions possible are known (absence
+        without them has nothing to be a share of); ``unknown:figure``, 1 where such
+        a term has sessions and not the figure; ``recorded``, 1 where there is such
+        a term; ``by_year``, 1 where only the whole year's figures are.
     """
     held = frozenset(frame.collect_schema().names())
-    possible = [f"sessions_possible_{term}" for term in _PARTS]
-    by_term = _any([~nw.col(name).is_null() for name in possible if name in held])
-    whole = "sessions_possible_annual"
-    by_year = ~by_term & ~nw.col(whole).is_null() if whole in held else nw.lit(False)
-    columns = [yes(by_term | by_year).alias("recorded"), yes(by_year).alias("by_year")]
+    terms = [term for term in TERMS if f"sessions_possible_{term}" in held]
+    by_term = _any([_has_sessions(term) for term in terms if term != _WHOLE])
+    counted = {term: _has_sessions(term) & by_term & _not_dropped(term) for term in terms}
+    if _WHOLE in terms:
+        counted[_WHOLE] = _has_sessions(_WHOLE) & ~by_term
+    columns = [
+        yes(_any(list(counted.values()))).alias("recorded"),
+        yes(counted.get(_WHOLE, nw.lit(False))).alias("by_year"),
+    ]
     for figure in FIGURES:
-        parts = [(term, _figure(figure, term, held)) for term in TERMS]
-        known = [(term, value) for term, value in parts if value is not None]
-        if not known and figure != "overall":
+        values = {term: _figure(figure, term, held) for term in terms}
+        if figure != "overall" and all(value is None for value in values.values()):
             continue
         total: nw.Expr = nw.lit(0)
-        for term, value in known:
-            counts = by_year if term == "annual" else by_term & _counted(term)
-            total = total + nw.when(counts).then(nw.coalesce(value, nw.lit(0))).otherwise(0)
+        gaps = []
+        for term, value in values.items():
+            gap = counted[term] & (nw.col(f"sessions_possible_{term}") > 0)
+            if value is not None:
+                known = nw.when(counted[term]).then(nw.coalesce(value, nw.lit(0)))
+                total = total + known.otherwise(nw.lit(0))
+                gap = gap & value.is_null()
+            gaps.append(gap)
         columns.append(total.cast(nw.Int64).alias(figure))
-        columns.append(yes(_unknown(figure, by_term, by_year, held)).alias(f"unknown:{figure}"))
+        columns.append(yes(_any(gaps)).alias(f"unknown:{figure}"))
     return frame.with_columns(*columns)
+
+
+def _has_sessions(term: str) -> nw.Expr:
+    return ~nw.col(f"sessions_possible_{term}").is_null()
+
+
+def _not_dropped(term: str) -> nw.Expr:
+    if term not in _SUMMERS:
+        return nw.lit(True)
+    return nw.coalesce(nw.col("eleven") == 0, nw.lit(True))
 
 
 def _figure(figure: str, term: str, held: frozenset[str]) -> nw.Expr | None:
@@ -58,25 +77,6 @@ def _figure(figure: str, term: str, held: frozenset[str]) -> nw.Expr | None:
         return own
     added = nw.col(kinds[0]) + nw.col(kinds[1])
     return added if own is None else nw.coalesce(own, added)
-
-
-def _unknown(figure: str, by_term: nw.Expr, by_year: nw.Expr, held: frozenset[str]) -> nw.Expr:
-    """Return an expression true where a term with sessions has not this figure."""
-    gaps = []
-    for term in TERMS:
-        possible = f"sessions_possible_{term}"
-        if possible not in held:
-            continue
-        value = _figure(figure, term, held)
-        gap = (nw.col(possible) > 0) & (nw.lit(True) if value is None else value.is_null())
-        gaps.append(gap & (by_year if term == "annual" else by_term & _counted(term)))
-    return _any(gaps)
-
-
-def _counted(term: str) -> nw.Expr:
-    if term not in _SUMMERS:
-        return nw.lit(True)
-    return nw.coalesce(nw.col("eleven") == 0, nw.lit(True))
 
 
 def _any(conditions: list[nw.Expr]) -> nw.Expr:

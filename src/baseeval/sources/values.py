@@ -187,10 +187,11 @@ def _packed(faults: Sequence[nw.Expr], prefix: str) -> list[nw.Expr]:
             nw.when(fault).then(nw.lit(1 << bit)).otherwise(nw.lit(0)).cast(nw.Int64)
             for bit, fault in enumerate(faults[start : start + _BITS])
         ]
-        total = bits[0]
-        for bit in bits[1:]:
-            total = total + bit
-        packed.append(total.cast(nw.Int64).alias(f"{prefix}{start // _BITS}"))
+        # In pairs: an engine's planning takes the square of how deep an expression is.
+        while len(bits) > 1:
+            rest = bits[2 * (len(bits) // 2) :]
+            bits = [one + two for one, two in zip(bits[::2], bits[1::2], strict=False)] + rest
+        packed.append(bits[0].cast(nw.Int64).alias(f"{prefix}{start // _BITS}"))
     return packed
 
 

@@ -1,0 +1,97 @@
+"""The register of bases as one page."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from baseeval.placement.registering import Register
+from baseeval.reporting.filling import filled
+from baseeval.reporting.sheet import Sheet
+
+_NOT_SHOWN = "not shown"
+_BASES = {
+    "school": "School",
+    "name": "Base",
+    "type_name": "Type",
+    "white_paper": "Word of the 2026 White Paper",
+    "needs": "Needs",
+    "places": "Places",
+    "pupils_census": "Pupils, census",
+    "sources": "Named by",
+    "local_offer": "In the local offer",
+    "disagreements": "What sources disagree on",
+}
+_AUTHORITIES = {
+    "la": "Local authority",
+    "need": "Need",
+    "bases": "Bases",
+    "places": "Places",
+    "pupils": "Pupils with the need",
+    "places_per_100": "Places per 100 such pupils",
+}
+_TIMES = {
+    "urn": "School",
+    "base_id": "Base",
+    "declared": "Declared",
+    "mean_share": "Mean share of time in it",
+    "looks_like": "Looks like",
+}
+_NUMERIC = {"places", "pupils_census", "pupils", "bases", "places_per_100", "mean_share"}
+
+
+def register_page(register: Register, title: str = "") -> str:
+    """Return a register that may leave as a self-contained page.
+
+    Parameters
+    ----------
+    register : Register
+        From `release_register`.
+    title : str
+        The study's, or whoever's register it is.
+
+    Returns
+    -------
+    str
+        HTML: no script, and nothing asked of a network.
+    """
+    named = register.bases.assign(
+        school=[_first(*pair) for pair in _pairs(register.bases, "school", "urn")],
+        name=[_first(*pair) for pair in _pairs(register.bases, "name", "base_id")],
+    )
+    return filled(
+        "register.html.j2",
+        title=title,
+        number=len(register.bases),
+        schools=register.bases["urn"].nunique(),
+        at_odds=register.disagreements["base_id"].nunique(),
+        bases=_sheet("Every base that any source names", named, _BASES),
+        authorities=_sheet("Places and pupils", register.authorities, _AUTHORITIES),
+        times=_sheet("Bases at odds with their type", register.times, _TIMES),
+    )
+
+
+def _pairs(table: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:
+    return list(zip(*(table[column] for column in columns), strict=True))
+
+
+def _first(*values: object) -> str:
+    """Return the first value that says anything."""
+    said = [str(value) for value in values if not pd.isna(value) and str(value)]  # type: ignore[call-overload]
+    return said[0] if said else ""
+
+
+def _sheet(caption: str, table: pd.DataFrame, columns: dict[str, str]) -> Sheet:
+    rows = tuple(
+        tuple(_cell(record[column], column in _NUMERIC) for column in columns)
+        for record in table.to_dict("records")
+    )
+    numeric = frozenset(place for place, column in enumerate(columns) if column in _NUMERIC)
+    return Sheet(caption, tuple(columns.values()), rows, numeric)
+
+
+def _cell(value: object, numeric: bool) -> str:
+    if value is None or pd.isna(value):  # type: ignore[call-overload]
+        return _NOT_SHOWN if numeric else ""
+    if numeric:
+        return f"{float(str(value)):,.3g}" if isinstance(value, float) else f"{int(str(value)):,}"
+    return str(value).replace(";", "; ")
