@@ -44,10 +44,12 @@ class Found:
         return {(f.file.split("_")[0], f.column, f.rule): f.count for f in self.faults}
 
 
-def read(folder: Path, options: ReadOptions | None = None, **patterns: str) -> Found:
+def read(
+    folder: Path, options: ReadOptions | None = None, memory_limit: str | None = None
+) -> Found:
     """Read the extracts of a folder, each table in the order of its key."""
-    given = patterns or {k: p for k, p in PATTERNS.items() if any(folder.glob(p))}
-    with Engine() as engine:
+    given = {key: pattern for key, pattern in PATTERNS.items() if any(folder.glob(pattern))}
+    with Engine(memory_limit=memory_limit) as engine:
         gathered = {
             key: gather_files(
                 pattern, folder, load_crosswalk(NPD_FILES[key]), engine, f"[data.files] `{key}`"

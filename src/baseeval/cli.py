@@ -105,7 +105,7 @@ def register_command(
     """List every base that any source of a study names, small counts withheld."""
     register = be.list_bases(study, profile=profile)
     with swapped_in(out, mark="register.html") as fresh:
-        be.write_register(register, fresh)
+        be.write_register(register, fresh, be.read_study(study).study.title)
     _say(f"Done: {out / 'register.html'}")
 
 

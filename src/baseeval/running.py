@@ -16,7 +16,7 @@ import pandas as pd
 
 from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.cohort.describing import describe
-from baseeval.disclosure.released import About, OutcomeAbout
+from baseeval.disclosure.released import About, EligibilityAbout, OutcomeAbout, PlacementAbout
 from baseeval.disclosure.releasing import release
 from baseeval.disclosure.screening import screen
 from baseeval.engine.duckdb_engine import Engine
@@ -170,9 +170,43 @@ def about(cohort: Cohort, designs: Designs) -> About:
         waves=cohort.waves,
         baseline_wave=plan.data.baseline_wave or "",
         has_peers=plan.peers is not None,
+        eligibility=_eligibility(plan),
+        placement=_placement(plan),
         notes=(*cohort.notes, *_left_out(plan, designs), *failures),
         inputs=cohort.files,
         versions=_versions(),
+    )
+
+
+def _eligibility(plan: Plan) -> EligibilityAbout | None:
+    rules = plan.eligibility
+    if rules is None:
+        return None
+    return EligibilityAbout(
+        needs=tuple(rules.needs),
+        need_rule=rules.need_rule,
+        years=tuple(rules.years),
+        phases=tuple(rules.phases),
+        ehcp=rules.ehcp,
+        time_zero=rules.time_zero if plan.data.source else "",
+        first_year=rules.first_year,
+        last_year=rules.last_year,
+    )
+
+
+def _placement(plan: Plan) -> PlacementAbout | None:
+    rules = plan.placement
+    if rules is None:
+        return None
+    return PlacementAbout(
+        source=rules.source,
+        types=tuple(rules.types),
+        host_at_least=rules.host_at_least,
+        hosts_listed=bool(rules.hosts),
+        grace_days=rules.grace_days,
+        movers=rules.movers,
+        comparison=rules.comparison,
+        already_placed=rules.already_placed,
     )
 
 

@@ -502,9 +502,9 @@ def test_every_rule_of_the_contract_is_planted() -> None:
 def test_rows_that_can_be_read_but_once_are_enough(census: Path) -> None:
     """A stream is spent when it has been read: a second pass would count nothing."""
     with Engine() as engine, duckdb.connect() as connection:
-        rows = connection.execute(
+        rows = connection.sql(
             f"select * from read_csv('{census}', all_varchar = true) where pupil_id[-3:] < '020'"
-        ).fetch_arrow_table()
+        ).to_arrow_table()
         stream = pa.RecordBatchReader.from_batches(rows.schema, rows.to_batches(max_chunksize=1000))
         once = nw.from_native(engine._connection.from_arrow(stream))
         spent = read_contract(once, CONTRACT, engine, "p.csv")

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from baseeval.disclosure.released import About, OutcomeAbout, Released
+from baseeval.disclosure import shapes
+from baseeval.disclosure.released import (
+    About,
+    EligibilityAbout,
+    OutcomeAbout,
+    PlacementAbout,
+    Released,
+)
 from baseeval.results import CONTRASTS, RESULT_COLUMNS, Effect, results_table
 
 ARMS = {"base": (40, 5), "host_mainstream": (45, 5), "non_host": (40, 2)}
@@ -296,6 +304,113 @@ def missing() -> pd.DataFrame:
     return pd.DataFrame(lines, columns=columns)
 
 
+def attrition() -> pd.DataFrame:
+    """Return two waves: few lost of one group, enough of the others to say who."""
+    lost = {("base", "2"): pd.NA, ("base", "3"): 10, ("non_host", "3"): 15}
+    large = {"sex": -0.31, "fsm": 0.52, "prior": -0.44, "age_months": 0.12, "eal": 0.27}
+    lines: list[list[object]] = []
+    for wave in ("2", "3"):
+        for arm, (pupils, _) in ARMS.items():
+            gone = lost.get((arm, wave), pd.NA)
+            status = "suppressed" if gone is pd.NA else ""
+            kept = pd.NA if gone is pd.NA else pupils - int(gone)
+            lines.append([wave, arm, "", "", pupils, kept, gone, np.nan, status])
+            for place, (name, smd) in enumerate(large.items()):
+                level = "male" if name == "sex" else ""
+                shown = np.nan if status else smd * (1 + 0.1 * place)
+                lines.append([wave, arm, name, level, pd.NA, pd.NA, pd.NA, shown, status])
+    return table_of(shapes.ATTRITION, lines)
+
+
+def need_rules() -> pd.DataFrame:
+    lines = [("primary", True, 125, 7, ""), ("secondary", False, pd.NA, pd.NA, "suppressed")]
+    lines.append(("either", False, 140, 7, ""))
+    return table_of(shapes.NEED_RULES, lines)
+
+
+def movements() -> pd.DataFrame:
+    lines = []
+    for wave in ("2", "3"):
+        for arm, (pupils, schools) in ARMS.items():
+            for then in (*ARMS, "not seen"):
+                same = arm == then
+                counts = (pupils - 5, schools, "") if same else (pd.NA, pd.NA, "suppressed")
+                lines.append((wave, arm, then, *counts))
+    return table_of(shapes.MOVEMENTS, lines)
+
+
+def benchmarks() -> pd.DataFrame:
+    """Return more published figures than a page shows, one of them without a value."""
+    source = "DfE, Pupil absence in schools in England"
+    lines = [
+        (
+            "absence rate",
+            11.6,
+            "per cent",
+            "England",
+            "ASD",
+            "E",
+            "SS",
+            2022,
+            source,
+            "2023-03-16",
+            "",
+        ),
+        (
+            "absence rate",
+            pd.NA,
+            "per cent",
+            "Rutland",
+            "ASD",
+            "",
+            "",
+            2022,
+            source,
+            "2023-03-16",
+            "c",
+        ),
+        (
+            "number of pupils",
+            206131,
+            "pupils",
+            "England",
+            "ASD",
+            "",
+            "",
+            2023,
+            "DfE",
+            "2023-06-22",
+            "",
+        ),
+    ]
+    lines += [
+        (
+            "absence rate",
+            7.1 + year / 10,
+            "per cent",
+            "England",
+            "",
+            "",
+            "",
+            2005 + year,
+            source,
+            "2023-03-16",
+            "",
+        )
+        for year in range(40)
+    ]
+    return table_of(shapes.BENCHMARKS, lines)
+
+
+def table_of(columns: Mapping[str, str], lines: Sequence[Sequence[object]]) -> pd.DataFrame:
+    return shapes.shaped([dict(zip(columns, line, strict=True)) for line in lines], columns)
+
+
+def nothing(*names: str) -> dict[str, pd.DataFrame]:
+    """Return empty tables, as a study has them that lacks these."""
+    return {name: shapes.shaped([], getattr(shapes, name.upper())) for name in names}
+
+
 def released_example(
     title: str = "Autistic pupils in seven schools: does a base place help?",
 ) -> Released:
@@ -309,6 +424,10 @@ def released_example(
         flow=flow(),
         descriptions=descriptions(),
         missing=missing(),
+        attrition=attrition(),
+        need_rules=need_rules(),
+        movements=movements(),
+        benchmarks=benchmarks(),
         about=About(
             study="example",
             title=title,
@@ -324,6 +443,20 @@ def released_example(
             waves=("1", "2", "3"),
             baseline_wave="1",
             has_peers=True,
+            eligibility=EligibilityAbout(
+                needs=("ASD", "SLCN"),
+                need_rule="either",
+                years=("7", "8"),
+                ehcp="only",
+                time_zero="school_entry",
+                first_year=2020,
+                last_year=2022,
+            ),
+            placement=PlacementAbout(
+                source="census",
+                types=("sen_unit", "resourced_provision"),
+                host_at_least=3,
+            ),
             notes=("Two pupils changed group between waves; each stays in the group of wave 1.",),
             inputs=(("pupils.csv", "ab" * 32),),
             versions={"baseeval": "0.1.0", "numpy": "2.3.4", "pandas": "3.1.1"},
@@ -346,7 +479,9 @@ def two_arms() -> Released:
         for name in ("results", "balance", "overlap")
     }
     rest = {name: getattr(whole, name) for name in ("profile", "flow", "descriptions", "missing")}
-    return Released(**tables, **rest, about=About(**about))
+    rest |= nothing("need_rules", "movements", "benchmarks")
+    about |= {"eligibility": None, "placement": None}
+    return Released(**tables, **rest, attrition=whole.attrition, about=About(**about))
 
 
 def described_only() -> Released:
@@ -365,6 +500,7 @@ def described_only() -> Released:
         flow=flow_rows,
         descriptions=described,
         missing=whole.missing.iloc[:0],
+        **nothing("attrition", "need_rules", "movements", "benchmarks"),
         about=About(
             study="described",
             title="England's mainstream secondary schools",

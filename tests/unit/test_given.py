@@ -20,9 +20,12 @@ from hypothesis import strategies as st
 
 from baseeval.contracts.codes import SUPPRESSION_CODES
 from baseeval.contracts.columns import ColumnContract
+from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import UsageError
+from baseeval.errors import DataError, UsageError
+from baseeval.sources.crosswalk import contract_crosswalk
 from baseeval.sources.files import read_file
+from baseeval.sources.gathering import gather_frames
 from baseeval.sources.given import take
 from baseeval.sources.values import read_values
 
@@ -336,6 +339,14 @@ def test_what_a_driver_refuses_is_told_without_its_words(query, sqlite, duck, en
 
 def test_two_columns_of_a_query_with_one_name(sqlite, engine):
     assert "two columns have one name (`a`)" in refusal((sqlite, "SELECT 1 AS a, 2 AS A"), engine)
+
+
+def test_a_frame_without_a_known_column_is_refused(engine):
+    frames = take(pd.DataFrame({"zebra": [1]}), engine, "schools")
+    known = contract_crosswalk(TABLES["schools"])
+
+    with pytest.raises(DataError, match="none of the columns that are known here"):
+        gather_frames(frames, known, engine, "tables['schools']")
 
 
 # ----------------------------------------------------------------------------------------

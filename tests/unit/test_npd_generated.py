@@ -41,6 +41,30 @@ def raw(folder, name):
     return f"read_csv('{folder / name}', all_varchar = true, header = true, delim = ',')"
 
 
+KEYS = {
+    "pupils": "pupil_id, year, term",
+    "attendance": "pupil_id, year",
+    "attainment": "pupil_id, year, measure",
+    "exclusions": "pupil_id, year",
+}
+
+
+@pytest.mark.parametrize("table", KEYS)
+def test_no_join_makes_rows(sql, table):
+    rows, keys = sql.execute(
+        f"SELECT count(*), count(DISTINCT ({KEYS[table]})) FROM ours_{table}"
+    ).fetchone()
+    assert rows == keys > PUPILS
+
+
+@pytest.mark.slow
+def test_what_does_not_fit_in_memory_goes_to_disk(tmp_path):
+    """Ten times the pupils make some 1.5 GB of tables, in 1 GB."""
+    folder = NPD["generate"](tmp_path, 10 * PUPILS, 1)
+
+    assert NPD["read"](folder, memory_limit="1GB").tables["pupils"].num_rows > 10 * PUPILS
+
+
 # ----------------------------------------------------------------------------------------
 # The census
 # ----------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ import pandas as pd
 import pytest
 
 from baseeval.disclosure.released import Released
+from baseeval.disclosure.screening import screen
 from baseeval.reporting.html import render
 from baseeval.reporting.writing import report
 from baseeval.results import CONTRASTS, FLAGS, VERDICTS
@@ -114,7 +115,10 @@ def test_same_bytes_twice(study: str, tmp_path: Path) -> None:
         report(example(study), tmp_path / folder)
     names = sorted(path.name for path in (tmp_path / "one").iterdir())
     assert names == [
-        "balance.csv", "descriptions.csv", "flow.csv", "missing.csv", "overlap.csv", "report.html",
+        "attrition.csv", "balance.csv",
+        *(["benchmarks.csv"] if study == "released_example" else []), "descriptions.csv",
+        *(["eligibility.csv"] if study == "released_example" else []), "flow.csv", "missing.csv",
+        *(["movements.csv"] if study == "released_example" else []), "overlap.csv", "report.html",
         "results.csv", "results.parquet",
     ]  # fmt: skip
     for name in names:
@@ -178,6 +182,115 @@ def test_a_described_study_makes_sense() -> None:
     assert 'id="alike"' not in page
     assert 'id="results"' not in page
     assert "<svg" not in page
+
+
+def test_a_study_without_such_tables_has_no_such_sections() -> None:
+    ids = set(read(render(example("described_only"))).having("id"))
+    assert not ids & {"needs", "lost", "moved", "context"}
+    assert "Who is in the study" not in render(example("described_only"))
+    assert {"lost"} == set(read(render(example("two_arms"))).having("id")) & {
+        "needs",
+        "lost",
+        "moved",
+    }
+
+
+def section(page: str, name: str) -> str:
+    found = re.search(rf'<section[^>]*aria-labelledby="{name}">.*?</section>', page, re.DOTALL)
+    assert found
+    return re.sub(r"\s+", " ", " ".join(read(found[0]).words))
+
+
+def test_who_was_lost_names_the_largest_differences_alone() -> None:
+    told = section(render(example("released_example")), "lost")
+    assert "Pupils with a base place Wave 2 40 withheld withheld withheld" in told
+    assert "Pupils with a base place Wave 3 40 30 10 25%" in told
+    assert "in 10 comparisons" in told
+    assert "8 differences are larger than a quarter of a standard deviation" in told
+    assert "the others are in attrition.csv" in told
+    assert told.count(" higher ") + told.count(" lower ") == 6
+    assert "0.12" not in told
+
+
+def test_few_lost_are_said_to_be_few() -> None:
+    released = example("released_example")
+    few = released.attrition.assign(smd=float("nan"), status="suppressed")
+    told = section(render(dataclasses.replace(released, attrition=few)), "lost")
+    assert "is withheld, because they are few or nobody" in told
+    none = released.attrition.assign(smd=0.1)
+    assert "No difference is larger" in section(
+        render(dataclasses.replace(released, attrition=none)), "lost"
+    )
+
+
+def test_rules_of_need_and_movements_are_tables_in_words() -> None:
+    page = render(example("released_example"))
+    assert "The main need (primary) Yes 125 7" in section(page, "needs")
+    assert "The second need (secondary) No withheld withheld" in section(page, "needs")
+    moved = section(page, "moved")
+    assert "The groups compared are those at the start" in moved
+    assert "Pupils at schools with no base Wave 3 withheld withheld 35 withheld" in moved
+
+
+def test_published_figures_stand_apart_with_source_and_date() -> None:
+    page = render(example("released_example"))
+    told = section(page, "context")
+    assert "not an effect" in told
+    assert "Number of pupils (pupils) 206,131" in told
+    assert "DfE, Pupil absence in schools in England, published 16 March 2023" in told
+    assert "31 more are in benchmarks.csv." in told
+    assert 'class="tag' not in page[page.index('id="context">') : page.index('id="how">')]
+    assert page.index('id="limits">') < page.index('id="context">')
+
+
+def test_who_is_in_the_study_is_said_in_words() -> None:
+    told = section(render(example("released_example")), "who")
+    assert (
+        "The study is about pupils whose main or second recorded need is autistic spectrum "
+        "disorder or speech, language and communication needs, in year 7 or in year 8, with an "
+        "EHC plan. In every group a pupil is followed from the day they came to the school where "
+        "they are first eligible. That day lies in 2019/20 to 2021/22."
+    ) in told
+    assert (
+        "Who has a base place is taken from the school census. Only these count: SEN unit or "
+        "resourced provision. A school has a base in a school year if the number of its pupils "
+        "with a place is 3 or more. A place that began up to 31 days late counts as from the "
+        "start. Later moves do not change a pupil’s group."
+    ) in told
+
+
+def test_change_of_pupils_placed_already_is_change_while_placed() -> None:
+    released = example("released_example")
+    flag = "no_pre_placement_baseline"
+    of_base = released.results["contrast"].str.startswith("base")
+    rows = released.results.assign(form="change")
+    some = rows.assign(flags=rows["flags"].where(~of_base, rows["flags"] + f";{flag}"))
+    page = render(dataclasses.replace(released, results=some))
+    assert "Teacher-assessed attainment at wave 3 (change while placed) was higher" in page
+    assert "at wave 2 (change since the first measurement) was much the same" in page
+    assert "Teacher-assessed attainment: change</h3>" in page
+    every = rows.assign(flags=rows["flags"] + f";{flag}")
+    page = render(dataclasses.replace(released, results=every))
+    assert "Teacher-assessed attainment: change while placed</h3>" in page
+    assert "since the first measurement" not in page
+
+
+def test_the_pages_and_files_pass_the_screen_and_planted_faults_do_not(tmp_path: Path) -> None:
+    released = example("released_example")
+    report(released, tmp_path)
+    assert screen(tmp_path) == []
+    for name, column, small in (
+        ("attrition", "n_lost", 7),
+        ("need_rules", "pupils", 3),
+        ("movements", "pupils", 12),
+    ):
+        spoiled = getattr(released, name).copy()
+        spoiled.loc[0, column] = small
+        folder = tmp_path / name
+        report(dataclasses.replace(released, **{name: spoiled}), folder)
+        found = {finding.file for finding in screen(folder)}
+        file = "eligibility" if name == "need_rules" else name
+        assert found == {f"{file}.csv", "report.html"}
 
 
 def test_withheld_cells_say_so() -> None:

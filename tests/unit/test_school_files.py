@@ -18,10 +18,10 @@ from baseeval.sources.crosswalk import contract_crosswalk, load_crosswalk
 from baseeval.sources.gathering import gather_files, gather_frames
 from baseeval.sources.school_files import (
     SCHOOL_FILES,
-    columns_given,
     read_school_files,
     read_school_parts,
 )
+from baseeval.sources.school_joining import givers
 
 
 @pytest.fixture
@@ -373,7 +373,10 @@ def test_years_side_by_side_and_a_register_that_knows_none(folder):
 
 
 def test_the_order_of_files_is_stated(folder, engine):
-    given = columns_given(gias(performance(folder)).gathered(), engine)
+    parts = read_school_parts(gias(performance(folder)).gathered(), engine)
+    given = givers(parts)
+
+    assert list(parts) == ["gias", "performance_census", "performance_absence", "performance_ks4"]
 
     assert given["pupils_on_roll"] == ("performance_census", "gias")
     assert given["la"] == (
@@ -416,12 +419,6 @@ def test_a_table_of_ones_own_comes_first(folder):
     assert schools["100001"]["pupils_on_roll"] == 276
     # The register says that 100003 has none.
     assert (faults["base_in_one_file"].count, faults["base_in_one_file"].stops) == (1, False)
-
-
-def test_each_file_by_itself(folder, engine):
-    parts = read_school_parts(gias(performance(folder)).gathered(), engine)
-
-    assert list(parts) == ["gias", "performance_census", "performance_absence", "performance_ks4"]
 
 
 def test_the_order_of_rows_changes_nothing(folder, tmp_path):

@@ -211,3 +211,14 @@ def test_what_lies_outside_the_range_is_counted(contract, count, span):
 
     rows = "1 row holds" if count == 1 else f"{count} rows hold"
     assert f"{rows} a value that is impossible here ({span} is possible)" in problem
+
+
+def test_keys_and_categories_alone_need_no_check():
+    table = pa.table({"who": ["a", None], "what": ["low", "x"]})
+    contracts = [ColumnContract("who", "key", "who"), ColumnContract("what", "category", "what")]
+    with Engine() as engine:
+        found = read_values(engine.table(table), contracts, engine, "p.csv")
+        rows = engine.collect(found.frame, ["what"]).to_pylist()
+
+    assert [(row["who"], row["what"]) for row in rows] == [("a", "low"), (None, "x")]
+    assert found.problems == ()

@@ -80,7 +80,7 @@ def _few_levels(levels: dict[int, Sizes], arm: Sizes, profile: Profile) -> set[i
 
 
 def _level_cells(levels: dict[int, Sizes], arm: Sizes, gone: set[int]) -> Cells:
-    """Gather who stayed and who was lost at each level; the level's and the arm's sums are known."""
+    """Gather who stayed and who was lost at each level; the sums of both are known."""
     counts: dict[Key, int] = {(i, side): n for i in levels for side, n in _by_side(levels[i])}
     totals: dict[Key, int] = {("level", i): sum(sizes) for i, sizes in levels.items()}
     ends: dict[Key, int] = {("arm", side): n for side, n in _by_side(arm)}

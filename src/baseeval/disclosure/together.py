@@ -72,14 +72,14 @@ def protect_together(
     _tie_attrition(web, counted, sizes)
     _tie_movements(web, counted, sizes)
     _tie_needs(web, counted, sizes)
-    withheld = {i for i, row in enumerate(flow) if row["status"] == SUPPRESSED}
+    withheld: set[Key] = {i for i, row in enumerate(flow) if row["status"] == SUPPRESSED}
     withheld |= {key for cells in tables[1:] for key in cells.withheld}
     cells = Cells(
         counts=web.counts,
         relations=web.relations,
         withheld=withheld & set(web.counts),
         unlisted=frozenset(web.unlisted),
-        fixed=frozenset(range(len(flow))) & set(web.counts),
+        fixed={i for i in range(len(flow)) if i in web.counts},
     )
     return protect(cells, profile), arms_gone
 

@@ -39,7 +39,16 @@ CAUTIONS = {
     ),
     "no_pre_placement_baseline": (
         "no starting point",
-        "Nothing known to be from before placement could be allowed for.",
+        "Nothing known to be from before placement could be allowed for, or some pupils had their "
+        "place already when first seen.",
+    ),
+    "post_placement_covariate": (
+        "measured after placement",
+        "Something that was allowed for was measured after placement, which may have changed it.",
+    ),
+    "pandemic": (
+        "pandemic year",
+        "This is from a pandemic year, when results and absence were not recorded as usual.",
     ),
     "school_confounding_unadjustable": (
         "schools may differ",

@@ -52,8 +52,9 @@ def check_lines(report: CheckReport, width: int | None = None) -> list[str]:
     with console.capture() as capture:
         for table in _tables(report):
             console.print(table)
-    lines = [line.rstrip() for line in capture.get().splitlines()]
-    return [*lines, *(f"Note: {note}" for note in report.notes), verdict(report)]
+        for line in (*(f"Note: {note}" for note in report.notes), verdict(report)):
+            console.print(Text(line))
+    return [line.rstrip() for line in capture.get().splitlines()]
 
 
 def _plain(report: CheckReport) -> Iterator[str]:

@@ -26,7 +26,7 @@ def descriptions(released: Released) -> tuple[Sheet, ...]:
     sheets = []
     for (name, form), lines in grouped(rows, "outcome", "form").items():
         has_waves = any(text(row, "wave") for row in lines)
-        title = outcome_title(about_outcome(released, name), form)
+        title = outcome_title(released, name, form)
         unit = (level_words if form == "level" else _difference_words)(text(lines[0], "unit"))
         heads = ("Group", *(("Wave",) if has_waves else ()), *_heads("Pupils"))
         sheets.append(
@@ -102,7 +102,7 @@ def _together(released: Released, rows: list[Row]) -> Sheet:
     """Return one table of all outcomes, for a study that tells no groups apart."""
     lines = []
     for row in rows:
-        title = outcome_title(about_outcome(released, text(row, "outcome")), text(row, "form"))
+        title = outcome_title(released, text(row, "outcome"), text(row, "form"))
         wave = wave_words(text(row, "wave"))
         lines.append((title + (f", {wave}" if wave else ""), *_middle(row)))
     heads = ("Outcome", *_heads("Rows"))

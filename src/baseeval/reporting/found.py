@@ -48,7 +48,7 @@ def findings(released: Released) -> tuple[Finding, ...]:
     found: list[Finding] = []
     for (name, form), rows in grouped(headline_rows(released), "outcome", "form").items():
         outcome = about_outcome(released, name)
-        title = outcome_title(outcome, form)
+        title = outcome_title(released, name, form)
         comparisons = tuple(
             _comparison(contrast, [answer(row, outcome) for row in each])
             for (contrast,), each in grouped(rows, "contrast").items()
@@ -67,7 +67,8 @@ def glance(released: Released) -> Sheet:
     for row in rows:
         outcome = about_outcome(released, text(row, "outcome"))
         wave = wave_words(text(row, "wave")).replace(" ", "\u00a0")
-        title = outcome_title(outcome, text(row, "form")) + (f", {wave}" if wave else "")
+        title = outcome_title(released, outcome.name, text(row, "form"))
+        title += f", {wave}" if wave else ""
         lines.setdefault(title, {})[text(row, "contrast")] = tag_of(row, outcome.better)
     return Sheet(
         "Each answer in a few words",

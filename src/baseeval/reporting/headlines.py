@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from baseeval.disclosure.released import OutcomeAbout, Released
-from baseeval.reporting.cells import Row, records, text
+from baseeval.reporting.cells import Row, codes, records, text
 from baseeval.reporting.phrasebook import FORMS, label_of
 from baseeval.results import CONTRASTS
 
@@ -49,7 +49,16 @@ def about_outcome(released: Released, name: str) -> OutcomeAbout:
     return known.get(name, OutcomeAbout(name=name, label=name, kind="", better="neither", unit=""))
 
 
-def outcome_title(outcome: OutcomeAbout, form: str) -> str:
+def outcome_title(released: Released, name: str, form: str) -> str:
     """Name an outcome in the form in which it was looked at."""
-    words = FORMS.get(form, form)
+    outcome, rows = about_outcome(released, name), records(released.results)
+    words = form_words(form, [r for r in rows if (r["outcome"], r["form"]) == (name, form)])
     return label_of(outcome.name, outcome.label) + (f": {words}" if words else "")
+
+
+def form_words(form: str, rows: Sequence[Row]) -> str:
+    """Name a form; where pupils were placed already, a change has no measurement before it."""
+    while_placed = {"no_pre_placement_baseline" in codes(row) for row in rows}
+    if form != "change" or True not in while_placed:
+        return FORMS.get(form, form)
+    return "change" if False in while_placed else "change while placed"

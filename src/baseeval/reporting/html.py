@@ -6,11 +6,15 @@ from markupsafe import Markup
 
 from baseeval.disclosure.released import Released
 from baseeval.reporting.alike import likenesses, overlap
+from baseeval.reporting.context import context
 from baseeval.reporting.described import descriptions, flow, missingness, withheld_counts
 from baseeval.reporting.filling import filled
 from baseeval.reporting.found import findings, glance, tally
+from baseeval.reporting.included import included
 from baseeval.reporting.limits import all_not_made, flag_glossary, limits
+from baseeval.reporting.lost import losses
 from baseeval.reporting.method import all_results, methods
+from baseeval.reporting.moved import movements, moving_words, need_rules
 from baseeval.reporting.phrasebook import GROUPS
 from baseeval.results import ARMS
 
@@ -36,6 +40,12 @@ def render(released: Released) -> str:
         groups=[(GROUPS[arm], about.arms[arm]) for arm in ARMS if arm in about.arms],
         descriptions=descriptions(released),
         flow=flow(released),
+        included=included(about),
+        losses=losses(released),
+        need_rules=need_rules(released),
+        movements=movements(released),
+        moving_words=moving_words(released),
+        context=context(released),
         missing=missingness(released),
         withheld_counts=withheld_counts(released),
         likenesses=likenesses(released),

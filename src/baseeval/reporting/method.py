@@ -63,7 +63,8 @@ def all_results(released: Released) -> tuple[Sheet, ...]:
     for (name, form), rows in grouped(records(released.results), "outcome", "form").items():
         outcome = about_outcome(released, name)
         unit = next(filter(None, (scale_of(text(row, "unit")).word for row in rows)), "")
-        title = outcome_title(outcome, form) + (f": differences in {unit}" if unit else "")
+        title = outcome_title(released, name, form)
+        title += f": differences in {unit}" if unit else ""
         lines = tuple(_line(row, outcome.better) for row in rows)
         sheets.append(Sheet(title, heads, lines))
     return tuple(sheets)

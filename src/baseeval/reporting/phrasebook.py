@@ -89,6 +89,11 @@ INFERENCES = {
     "kenward_roger": "from the model, corrected for few schools (Kenward and Roger)",
 }
 
+MONTHS = (
+    *("January", "February", "March", "April", "May", "June", "July", "August"),
+    *("September", "October", "November", "December"),
+)
+
 GENERALISES = {
     "these_schools": "It speaks of these schools only.",
     "schools_like_these": "Its range allows for other schools like these.",
@@ -127,6 +132,29 @@ def label_of(name: str, label: str = "") -> str:
 def wave_words(wave: str) -> str:
     """Name an occasion of measurement; nothing where a study has only one."""
     return f"wave {wave}" if wave else ""
+
+
+def school_year(year: int) -> str:
+    """Name a school year by both of its years.
+
+    Examples
+    --------
+    >>> school_year(2022)
+    '2021/22'
+    """
+    return f"{year - 1}/{year % 100:02d}"
+
+
+def spelled_date(day: str) -> str:
+    """Write an ISO date as people do.
+
+    Examples
+    --------
+    >>> spelled_date("2024-06-20")
+    '20 June 2024'
+    """
+    year, month, date = day.split("-")
+    return f"{int(date)} {MONTHS[int(month) - 1]} {year}"
 
 
 def contrast_title(contrast: str) -> str:

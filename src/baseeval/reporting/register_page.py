@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import pandas as pd
 
+from baseeval.disclosure.shapes import SUPPRESSED
 from baseeval.placement.registering import Register
+from baseeval.reporting.amounts import number_of
 from baseeval.reporting.filling import filled
 from baseeval.reporting.sheet import Sheet
 
-_NOT_SHOWN = "not shown"
+NOT_SHOWN, NOT_KNOWN = "withheld", "not known"
 _BASES = {
     "school": "School",
     "name": "Base",
@@ -36,6 +38,8 @@ _TIMES = {
     "mean_share": "Mean share of time in it",
     "looks_like": "Looks like",
 }
+#: Withheld where they are small; the others are missing because nobody records them.
+_OF_PUPILS = ("pupils_census", "pupils", "places_per_100")
 _NUMERIC = {"places", "pupils_census", "pupils", "bases", "places_per_100", "mean_share"}
 
 
@@ -61,13 +65,23 @@ def register_page(register: Register, title: str = "") -> str:
     return filled(
         "register.html.j2",
         title=title,
-        number=len(register.bases),
-        schools=register.bases["urn"].nunique(),
-        at_odds=register.disagreements["base_id"].nunique(),
+        found=_found(register),
         bases=_sheet("Every base that any source names", named, _BASES),
         authorities=_sheet("Places and pupils", register.authorities, _AUTHORITIES),
         times=_sheet("Bases at odds with their type", register.times, _TIMES),
     )
+
+
+def _found(register: Register) -> str:
+    """Say how many bases there are, and how far their sources agree."""
+    bases = number_of(len(register.bases), "base", "bases")
+    schools = number_of(register.bases["urn"].nunique(), "school", "schools")
+    sources = {name for names in register.bases["sources"] for name in str(names).split(";")}
+    start = f"{bases} in {schools}, named by at least one source"
+    if len(sources) < 2:
+        return f"{start}. Only one source names any, so that none can be checked against another."
+    at_odds = register.disagreements["base_id"].nunique()
+    return f"{start}. Sources disagree on {number_of(at_odds, 'of them', 'of them')}."
 
 
 def _pairs(table: pd.DataFrame, *columns: str) -> list[tuple[object, ...]]:
@@ -82,16 +96,17 @@ def _first(*values: object) -> str:
 
 def _sheet(caption: str, table: pd.DataFrame, columns: dict[str, str]) -> Sheet:
     rows = tuple(
-        tuple(_cell(record[column], column in _NUMERIC) for column in columns)
+        tuple(_cell(record[column], column, str(record["flags"])) for column in columns)
         for record in table.to_dict("records")
     )
     numeric = frozenset(place for place, column in enumerate(columns) if column in _NUMERIC)
     return Sheet(caption, tuple(columns.values()), rows, numeric)
 
 
-def _cell(value: object, numeric: bool) -> str:
+def _cell(value: object, column: str, flags: str) -> str:
     if value is None or pd.isna(value):  # type: ignore[call-overload]
-        return _NOT_SHOWN if numeric else ""
-    if numeric:
-        return f"{float(str(value)):,.3g}" if isinstance(value, float) else f"{int(str(value)):,}"
-    return str(value).replace(";", "; ")
+        withheld = SUPPRESSED in flags and (column in _OF_PUPILS)
+        return (NOT_SHOWN if withheld else NOT_KNOWN) if column in _NUMERIC else ""
+    if column not in _NUMERIC:
+        return str(value).replace(";", "; ")
+    return f"{value:,.3g}" if isinstance(value, float) else f"{int(str(value)):,}"

@@ -9,8 +9,8 @@ from baseeval.disclosure.released import OutcomeAbout
 from baseeval.reporting.amounts import interval, interval_in, number_of, scale_of, size, span
 from baseeval.reporting.cautions import caution
 from baseeval.reporting.cells import Row, codes, real, text, whole
+from baseeval.reporting.headlines import form_words
 from baseeval.reporting.phrasebook import (
-    FORMS,
     GENERALISES,
     SIDES,
     capital,
@@ -122,7 +122,7 @@ def _cannot_tell(told: str, row: Row) -> str:
 def _subject(row: Row, outcome: OutcomeAbout) -> str:
     """Name what was measured, when and in which form."""
     wave = wave_words(text(row, "wave"))
-    form = FORMS.get(text(row, "form"), text(row, "form"))
+    form = form_words(text(row, "form"), [row])
     name = label_of(outcome.name, outcome.label)
     return name + (f" at {wave}" if wave else "") + (f" ({form})" if form else "")
 

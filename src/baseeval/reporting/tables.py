@@ -12,7 +12,10 @@ DIGITS = 12  # significant, in every csv
 
 
 def write_tables(released: Released, directory: Path) -> None:
-    """Write each released table into a directory: csv for all, and parquet for the results."""
+    """Write released tables into a directory: csv for each, and parquet for the results.
+
+    Rules of need, movements and published figures are written where there are any.
+    """
     tables = {
         "results": released.results,
         "balance": released.balance,
@@ -20,7 +23,14 @@ def write_tables(released: Released, directory: Path) -> None:
         "flow": released.flow,
         "descriptions": released.descriptions,
         "missing": released.missing,
+        "attrition": released.attrition,
     }
+    where_any = {
+        "eligibility": released.need_rules,
+        "movements": released.movements,
+        "benchmarks": released.benchmarks,
+    }
+    tables |= {name: table for name, table in where_any.items() if len(table)}
     for name, table in tables.items():
         write_csv(table, directory / f"{name}.csv")
     released.results.to_parquet(directory / "results.parquet", index=False)

@@ -20,8 +20,9 @@ def report(released: Released, directory: str | os.PathLike[str]) -> None:
     directory : path
         Made if it is not there. It gets `report.html`, `results.csv`,
         `results.parquet`, `balance.csv`, `overlap.csv`, `flow.csv`,
-        `descriptions.csv` and `missing.csv`. The same `released` gives the
-        same bytes.
+        `descriptions.csv`, `missing.csv` and `attrition.csv`, and where the
+        study has them `eligibility.csv`, `movements.csv` and `benchmarks.csv`.
+        The same `released` gives the same bytes.
     """
     folder = Path(directory)
     page = render(released)

@@ -125,6 +125,8 @@ def _under_contract(
     for name, frame in frames:
         try:
             matched = match_headings(crosswalk, frame.collect_schema().names(), name)
+            if not matched.found:
+                raise DataError(_nothing_known(name, crosswalk))
             passed += [_passed_over(name, other, read) for other, read in matched.passed_over]
             parts.append(renamed(frame, matched))
         except DataError as error:
@@ -133,6 +135,15 @@ def _under_contract(
         raise DataError(problems)
     together, faults = recoded(stacked(parts), crosswalk, engine, label)
     return Gathered(together, label, files, (*passed, *faults))
+
+
+def _nothing_known(file: str, crosswalk: Crosswalk) -> Problem:
+    known = ", ".join(f"`{heading}`" for heading in crosswalk.headings())
+    return Problem(
+        file,
+        "it has none of the columns that are known here",
+        f"Name its columns in [data.columns], or rename them; known are {known}.",
+    )
 
 
 def _passed_over(file: str, other: str, read: str) -> Fault:

@@ -17,7 +17,7 @@ from baseeval.sources.ees_sen import EES_SEN_CODES, read_ees_sen
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.gias import read_gias
 from baseeval.sources.performance import read_performance
-from baseeval.sources.school_joining import givers, join_schools
+from baseeval.sources.school_joining import join_schools
 from baseeval.sources.school_part import read_part, with_numbers
 from baseeval.sources.tables import Tables
 from baseeval.sources.values import WHY
@@ -120,26 +120,6 @@ def read_school_parts(
         else:
             parts[key] = read_performance(table, engine)
     return parts
-
-
-def columns_given(
-    gathered: Mapping[str, Gathered], engine: Engine, first: Sequence[str] = ()
-) -> dict[str, tuple[str, ...]]:
-    """Say which file gives each column of the schools: the first, then the next where it has none.
-
-    Parameters
-    ----------
-    gathered : mapping of str to Gathered
-    engine : Engine
-    first : sequence of str
-        As `read_school_files` takes it.
-
-    Returns
-    -------
-    dict of str to tuple of str
-        Column -> keys of `SCHOOL_FILES`.
-    """
-    return givers(read_school_parts(gathered, engine), first)
 
 
 def _coded(

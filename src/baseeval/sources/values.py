@@ -89,7 +89,9 @@ def read_values(
     rows = [rule for rule in rules if not rule.per]
     # Each step reads the columns of the one before: nothing is worked out twice.
     parsed = clean.with_columns(*(reading.parsed for reading in readings))
-    judged = parsed.with_columns(*(fault.alias(_FAULT + name) for name, fault in marks))
+    judged = parsed
+    if marks:
+        judged = parsed.with_columns(*(fault.alias(_FAULT + name) for name, fault in marks))
     typed = judged.select(*columns, *_packed([nw.col(_FAULT + name) for name, _ in marks], _MARK))
     names = [name for name in typed.collect_schema().names() if not name.startswith(_MARK)]
     broken = _packed([rule.fault for rule in rows], f"{_MARK}rule")
@@ -187,11 +189,10 @@ def _packed(faults: Sequence[nw.Expr], prefix: str) -> list[nw.Expr]:
             nw.when(fault).then(nw.lit(1 << bit)).otherwise(nw.lit(0)).cast(nw.Int64)
             for bit, fault in enumerate(faults[start : start + _BITS])
         ]
-        # In pairs: an engine's planning takes the square of how deep an expression is.
-        while len(bits) > 1:
-            rest = bits[2 * (len(bits) // 2) :]
-            bits = [one + two for one, two in zip(bits[::2], bits[1::2], strict=False)] + rest
-        packed.append(bits[0].cast(nw.Int64).alias(f"{prefix}{start // _BITS}"))
+        total = bits[0]
+        for bit in bits[1:]:
+            total = total + bit
+        packed.append(total.cast(nw.Int64).alias(f"{prefix}{start // _BITS}"))
     return packed
 
 

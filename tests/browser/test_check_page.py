@@ -1,0 +1,59 @@
+"""The page of a check in a real browser: silent, accessible, no wider than its screen."""
+
+from __future__ import annotations
+
+import runpy
+from pathlib import Path
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page
+
+from baseeval.reporting.check_html import check_page
+
+FOLDER = Path(__file__).resolve().parents[1] / "unit"
+EXAMPLE: dict[str, Any] = runpy.run_path(str(FOLDER / "check_example.py"))
+EXAMPLES = ("check_example", "clean_example", "questions_example")
+
+
+@pytest.fixture(scope="module", params=EXAMPLES)
+def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
+    path = tmp_path_factory.mktemp(request.param) / "check.html"
+    path.write_text(check_page(EXAMPLE[request.param]()), encoding="utf-8")
+    return path.as_uri()
+
+
+def test_the_console_is_empty_and_nothing_is_asked_for(page: Page, address: str) -> None:
+    said: list[str] = []
+    asked: list[str] = []
+    page.on("console", lambda message: said.append(message.text))
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.on("request", lambda request: asked.append(request.url))
+    page.goto(address)
+    page.wait_for_load_state("networkidle")
+    assert said == []
+    assert asked == [address]
+
+
+@pytest.mark.parametrize("width", [320, 360, 768, 1280])
+def test_axe_finds_nothing_and_the_page_never_scrolls_sideways(
+    page: Page, address: str, width: int
+) -> None:
+    page.set_viewport_size({"width": width, "height": 800})
+    page.goto(address)
+    assert page.evaluate("document.documentElement.scrollWidth") <= width
+    found = Axe().run(page)
+    assert found.violations_count == 0, found.generate_report()
+
+
+def test_the_keyboard_reaches_the_content(page: Page, address: str) -> None:
+    page.goto(address)
+    page.keyboard.press("Tab")
+    page.keyboard.press("Enter")
+    assert page.evaluate("document.activeElement.id") == "main"
+
+
+def test_prints(page: Page, address: str) -> None:
+    page.goto(address)
+    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
