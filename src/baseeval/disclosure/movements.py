@@ -25,15 +25,17 @@ def every_movement(records: list[Record]) -> list[Record]:
     Returns
     -------
     list of dict
-        At each wave, one row for each arm of that wave and each arm of any.
+        At each wave, one row for each arm at time zero and each arm at any wave.
     """
     held = {tuple(text(r[key]) for key in ("wave", "arm", "arm_then")): r for r in records}
-    starts = list(dict.fromkeys((wave, arm) for wave, arm, _ in held))
+    waves = list(dict.fromkeys(wave for wave, _, _ in held))
+    starts = _ordered({arm for _, arm, _ in held})
     ends = _ordered({name for _, arm, then in held for name in (arm, then)})
     nobody: Record = {"pupils": 0, "schools": 0}
     return [
         held.get((wave, arm, then), nobody | {"wave": wave, "arm": arm, "arm_then": then})
-        for wave, arm in starts
+        for wave in waves
+        for arm in starts
         for then in ends
     ]
 
