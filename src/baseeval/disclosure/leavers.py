@@ -1,8 +1,7 @@
 """Which differences between those lost and those who stayed would tell of a few pupils.
 
-The reader is handed more than he has: how many of an arm were lost and how
-many stayed, how many have each level of a category, and the exact counts
-behind every difference that leaves.
+The reader is handed more than he has: how many of an arm were lost, how many
+stayed, and the exact counts behind every difference that leaves.
 """
 
 from __future__ import annotations
@@ -71,40 +70,28 @@ def _few_levels(levels: dict[int, Sizes], arm: Sizes, profile: Profile) -> set[i
             for n, of in zip(counts, arm, strict=True)
         )
     }
-    found: set[int] = set()
-    while found != few:
-        found = few
-        hidden = protect(_level_cells(levels, arm, few), profile)
-        few = few | {i for i in levels for side in _SIDES if (i, side) in hidden}
-    return few
+    while True:
+        found = set(few)
+        for side in range(len(_SIDES)):
+            counts: dict[Key, int] = {i: sizes[side] for i, sizes in levels.items()}
+            few |= {i for i in levels if i in _tied(counts, arm[side], few, profile)}
+        if found == few:
+            return few
 
 
-def _level_cells(levels: dict[int, Sizes], arm: Sizes, gone: set[int]) -> Cells:
-    """Gather who stayed and who was lost at each level; the sums of both are known."""
-    counts: dict[Key, int] = {(i, side): n for i in levels for side, n in _by_side(levels[i])}
-    totals: dict[Key, int] = {("level", i): sum(sizes) for i, sizes in levels.items()}
-    ends: dict[Key, int] = {("arm", side): n for side, n in _by_side(arm)}
-    rest: dict[Key, int] = {}
-    relations = [Relation(("level", i), tuple((i, side) for side in _SIDES)) for i in levels]
-    for side in _SIDES:
-        parts: list[Key] = [(i, side) for i in levels]
-        unknown = ends["arm", side] - sum(counts[part] for part in parts)
-        if unknown > 0:
-            rest["unknown", side] = unknown
-            parts.append(("unknown", side))
-        relations.append(Relation(("arm", side), tuple(parts)))
-    return Cells(
-        counts=counts | totals | ends | rest,
-        relations=relations,
-        withheld=[(i, side) for i in gone for side in _SIDES],
+def _tied(counts: dict[Key, int], arm: int, gone: set[int], profile: Profile) -> frozenset[Key]:
+    """Withhold levels because the others, and who has no level, would give one of them away."""
+    unknown = arm - sum(counts.values())
+    rest: dict[Key, int] = {"unknown": unknown} if unknown > 0 else {}
+    cells = Cells(
+        counts=counts | rest | {"arm": arm},
+        relations=[Relation("arm", (*counts, *rest))],
+        withheld=gone,
         unlisted=frozenset(rest),
-        fixed=frozenset({*totals, *ends}),
+        fixed=frozenset({"arm"}),
         base=1,
     )
-
-
-def _by_side(sizes: Sizes) -> list[tuple[str, int]]:
-    return list(zip(_SIDES, sizes, strict=True))
+    return protect(cells, profile)
 
 
 def _few_of_a_number(record: Record, profile: Profile) -> bool:
