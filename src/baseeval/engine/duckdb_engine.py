@@ -14,6 +14,10 @@ import pyarrow as pa
 
 _CLOSED = {"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
 
+#: Rewriting the hundreds of small expressions that type a table takes seconds, whatever its size,
+#: and saves nothing measurable when it runs.
+_SLOW_TO_PLAN = "expression_rewriter"
+
 
 class Engine:
     """An open DuckDB that holds its tables until it is closed.
@@ -42,7 +46,11 @@ class Engine:
         # DuckDB makes its own folder in this one, but not the way to it.
         spill.mkdir(parents=True, exist_ok=True)
         self.spill: Path = spill
-        config: dict[str, Any] = {**_CLOSED, "temp_directory": str(self.spill / "duckdb")}
+        config: dict[str, Any] = {
+            **_CLOSED,
+            "disabled_optimizers": _SLOW_TO_PLAN,
+            "temp_directory": str(self.spill / "duckdb"),
+        }
         if memory_limit is not None:
             config["memory_limit"] = memory_limit
         self._connection = duckdb.connect(config=config)
