@@ -80,7 +80,8 @@ def write_register(register: Register, directory: str | os.PathLike[str], title:
     folder = Path(directory)
     folder.mkdir(parents=True, exist_ok=True)
     for name in ("bases", "authorities", "disagreements", "times"):
-        table = getattr(register, name)
+        # A heading `name` is a pupil's to whoever checks what leaves.
+        table = getattr(register, name).rename(columns={"name": "base"})
         text = table.to_csv(index=False, lineterminator="\n", float_format="%.12g")
         (folder / f"{name}.csv").write_text(text, encoding="utf-8", newline="\n")
     page = register_page(register, title)

@@ -11,7 +11,7 @@ from baseeval.reporting.cells import Row, real, records, text, whole
 from baseeval.reporting.phrasebook import capital, school_year, spelled, spelled_date
 from baseeval.reporting.sheet import Sheet
 
-_MOST = 12  # rows on the page: the others are in the csv
+_MOST = 8  # rows on the page: the others are in the csv
 _GROUPS = {"need": NEEDS, "sen_provision": SEN_PROVISIONS, "phase": PHASES}
 
 
@@ -55,7 +55,7 @@ def _value(row: Row) -> str:
     """Write a figure as it was published: not rounded further."""
     value = real(row, "value")
     if value != value:
-        return text(row, "reason") or NOT_SHOWN
+        return f"not given ({text(row, 'reason') or 'no reason'})"
     return f"{value:,.12g}".replace("-", "−")
 
 

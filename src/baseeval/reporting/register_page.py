@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from baseeval.contracts.vocabulary import BASE_TYPES
 from baseeval.disclosure.shapes import SUPPRESSED
 from baseeval.placement.registering import Register
 from baseeval.reporting.amounts import number_of
@@ -14,13 +15,11 @@ NOT_SHOWN, NOT_KNOWN = "withheld", "not known"
 _BASES = {
     "school": "School",
     "name": "Base",
-    "type_name": "Type",
-    "white_paper": "Word of the 2026 White Paper",
+    "type_name": "Type, and the 2026 White Paper’s word",
     "needs": "Needs",
     "places": "Places",
     "pupils_census": "Pupils, census",
     "sources": "Named by",
-    "local_offer": "In the local offer",
     "disagreements": "What sources disagree on",
 }
 _AUTHORITIES = {
@@ -40,6 +39,7 @@ _TIMES = {
 }
 #: Withheld where they are small; the others are missing because nobody records them.
 _OF_PUPILS = ("pupils_census", "pupils", "places_per_100")
+_TYPES = ("declared", "looks_like")
 _NUMERIC = {"places", "pupils_census", "pupils", "bases", "places_per_100", "mean_share"}
 
 
@@ -61,14 +61,19 @@ def register_page(register: Register, title: str = "") -> str:
     named = register.bases.assign(
         school=[_first(*pair) for pair in _pairs(register.bases, "school", "urn")],
         name=[_first(*pair) for pair in _pairs(register.bases, "name", "base_id")],
+        type_name=[_both(*pair) for pair in _pairs(register.bases, "type_name", "white_paper")],
+        needs=register.bases["needs"].fillna("").str.replace(";", "; "),
+        sources=[_named(*pair) for pair in _pairs(register.bases, "sources", "local_offer")],
     )
+    words = {column: register.times[column].replace(BASE_TYPES) for column in _TYPES}
+    times = register.times.assign(**words)
     return filled(
         "register.html.j2",
         title=title,
         found=_found(register),
         bases=_sheet("Every base that any source names", named, _BASES),
         authorities=_sheet("Places and pupils", register.authorities, _AUTHORITIES),
-        times=_sheet("Bases at odds with their type", register.times, _TIMES),
+        times=_sheet("Bases at odds with their type", times, _TIMES),
     )
 
 
@@ -94,6 +99,16 @@ def _first(*values: object) -> str:
     return said[0] if said else ""
 
 
+def _both(old: object, new: object) -> str:
+    return f"{old} ({str(new).lower()})"
+
+
+def _named(sources: object, offer: object) -> str:
+    """Say who names a base, and whether its authority's local offer does."""
+    said = {"yes": "; in the local offer", "no": "; not in the local offer"}
+    return str(sources).replace(";", ", ") + said.get(str(offer), "")
+
+
 def _sheet(caption: str, table: pd.DataFrame, columns: dict[str, str]) -> Sheet:
     rows = tuple(
         tuple(_cell(record[column], column, str(record["flags"])) for column in columns)
@@ -108,5 +123,5 @@ def _cell(value: object, column: str, flags: str) -> str:
         withheld = SUPPRESSED in flags and (column in _OF_PUPILS)
         return (NOT_SHOWN if withheld else NOT_KNOWN) if column in _NUMERIC else ""
     if column not in _NUMERIC:
-        return str(value).replace(";", "; ")
+        return str(value)
     return f"{value:,.3g}" if isinstance(value, float) else f"{int(str(value)):,}"
