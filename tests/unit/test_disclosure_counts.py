@@ -84,7 +84,8 @@ def test_a_difference_needs_enough_lost_and_enough_who_stayed() -> None:
         ((60, 50), (20, 22), [True, True]),
         ((60, 50), (9, 33), [False, False]),  # the other level would tell
         ((60, 50, 30), (9, 20, 13), [False, True, False]),  # so would the others
-        ((60, 50, 30), (9, 8, 25), [False, False, True]),
+        ((60, 50, 30), (7, 4, 25), [False, False, True]),
+        ((60, 50, 30), (9, 8, 25), [False, False, False]),  # two of few make 17: 8 and 9
         ((110,), (42,), [False]),  # all alike
     ],
     ids=str,

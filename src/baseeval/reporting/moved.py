@@ -6,7 +6,7 @@ from baseeval.disclosure.released import Released
 from baseeval.reporting.amounts import NOT_SHOWN
 from baseeval.reporting.cells import distinct, grouped, records, text
 from baseeval.reporting.included import NEED_RULES
-from baseeval.reporting.phrasebook import capital, group, wave_words
+from baseeval.reporting.phrasebook import capital, everyday, group, wave_words
 from baseeval.reporting.sheet import Sheet, shown
 
 
@@ -34,7 +34,11 @@ def movements(released: Released) -> Sheet:
         cells = {text(row, "arm_then"): shown(row, "pupils") for row in each}
         found = (cells.get(end, NOT_SHOWN) for end in ends)
         lines.append((group(arm), capital(wave_words(wave)), *found))
-    heads = ("Group at the start", "Wave", *(f"Then: {_lowered(group(end))}" for end in ends))
+    heads = (
+        "Group at the start",
+        "Wave",
+        *(f"Then: {_lowered(everyday(group(end)))}" for end in ends),
+    )
     return Sheet(
         "Pupils by their group at the start and later",
         heads,
