@@ -119,6 +119,7 @@ A15, 200001, 6,  C, 1, P, F, 0, 0.70, 2014-09-03, 0, 0, ASD,
 A16, 200002, 6,  C, 1, E, M, 0, 0.75, 2014-09-03, 0, 1, ASD,
 A17, 200001, 6,  C, 1, K, M, 0, 0.80, 2014-09-03, 0, 0, SLCN, ASD
 A18, 100003, 7,  C, 1, K, F, 0, 0.85, 2017-09-04, 0, 0, ASD,
+A19, 100003, 7,  C, 1, K, F, 0, 0.86, 2017-09-04, 0, 0, SLCN, ASD
 """,
         spring=True,
     ),
@@ -371,7 +372,9 @@ class _Lives:
         self.ids, self.age = ids, age
         self.sex = _holes(draw, _pick(draw, ["M", "F"], size), 0.02)
         self.sen = draw.random(size) < 0.5
-        self.need = _pick(draw, ["ASD", "asd", "SLCN", "BESD", "MLD"], size, [0.4, 0.1, 0.2, 0.2, 0.1])
+        self.need = _pick(
+            draw, ["ASD", "asd", "SLCN", "BESD", "MLD"], size, [0.4, 0.1, 0.2, 0.2, 0.1]
+        )
         self.idaci = draw.integers(0, 900, size) / 1000
         self.consent = _pick(draw, ["1", "0", None], size, [0.9, 0.01, 0.09])
         self.withdrawn = _pick(draw, [None, "01/11/2019", "2019-03-04"], size, [0.985, 0.01, 0.005])
@@ -380,7 +383,12 @@ class _Lives:
         # Of the secondary schools a third host a unit, some a provision, some both; of the
         # primary schools a few.
         unit = {100000 + n for n in range(0, SECONDARIES, 3)} | {200000 + n for n in range(6)}
-        provision = {100000 + n for n in range(0, SECONDARIES, 6)} | {100001, 100004, 200003, 200007}
+        provision = {100000 + n for n in range(0, SECONDARIES, 6)} | {
+            100001,
+            100004,
+            200003,
+            200007,
+        }
         first = np.where(draw.random(size) < 0.85, 0, draw.integers(0, len(_TERMS), size))
         last = np.where(draw.random(size) < 0.88, len(_TERMS), draw.integers(0, len(_TERMS), size))
         self.at: dict[tuple[int, str], dict[str, Any]] = {}
@@ -424,7 +432,15 @@ def _entries(draw: Any, size: int, day: dt.date, already: bool) -> Any:
         return _pick(draw, ["2014-09-03", "2016-09-05", "04/09/2017", None], size)
     if day.month == 10:
         y = day.year
-        days = [f"{y}-08-28", f"{y}-09-01", f"{y}-09-03", f"05/09/{y}", f"{y}-09-30", f"{y}-10-01", None]
+        days = [
+            f"{y}-08-28",
+            f"{y}-09-01",
+            f"{y}-09-03",
+            f"05/09/{y}",
+            f"{y}-09-30",
+            f"{y}-10-01",
+            None,
+        ]
         return _pick(draw, days, size, [0.15, 0.1, 0.4, 0.1, 0.05, 0.05, 0.15])
     y, m = day.year, day.month
     days = [f"{y}-{m:02d}-07", f"{y}-{m:02d}-{day.day}", f"02/{m:02d}/{y}", None]
@@ -465,7 +481,9 @@ def _write_census(folder: Path, draw: Any, lives: _Lives, year: int, term: str) 
     swap = second & (draw.random(size) < 0.3)
     sen = np.where(
         lives.sen[who],
-        _pick(draw, ["K", "E", "A", "P", "S", "e", None], size, [0.4, 0.3, 0.05, 0.1, 0.1, 0.02, 0.03]),
+        _pick(
+            draw, ["K", "E", "A", "P", "S", "e", None], size, [0.4, 0.3, 0.05, 0.1, 0.1, 0.02, 0.03]
+        ),
         _pick(draw, ["N", None], size, [0.95, 0.05]),
     )
     mark = f"_{term}{year % 100}"
@@ -490,14 +508,18 @@ def _write_census(folder: Path, draw: Any, lives: _Lives, year: int, term: str) 
         columns["SENUnitIndicator"][unsaid] = None
         columns["ResourcedProvisionIndicator"][unsaid] = None
     if term == "SPR":
-        own = np.where(draw.random(size) < 0.1, _pick(draw, ["SLCN", "MLD", "ASD"], size), lives.need[who])
+        own = np.where(
+            draw.random(size) < 0.1, _pick(draw, ["SLCN", "MLD", "ASD"], size), lives.need[who]
+        )
         said = lives.sen[who] & (draw.random(size) < 0.85)
         odd = draw.random(size) < 0.01
         first = np.where(odd, "ZZZ", np.where(said, own, None))
         second_need = _pick(draw, ["ASD", "SLCN", "BESD", None], size, [0.1, 0.1, 0.05, 0.75])
         named = said & ~odd
         columns["PrimarySENtype" if year > 2018 else "SENneed1"] = first
-        columns["SecondarySENtype" if year > 2018 else "SENneed2"] = np.where(named, second_need, None)
+        columns["SecondarySENtype" if year > 2018 else "SENneed2"] = np.where(
+            named, second_need, None
+        )
     if (year, term) == (2020, "SPR"):
         columns["StudyConsent"] = lives.consent[who]
         columns["StudyWithdrawn"] = lives.withdrawn[who]
@@ -553,8 +575,12 @@ def _write_ks2(folder: Path, draw: Any, sat: Any, everybody: Any, year: int) -> 
     who = np.concatenate([ids, twice, [f"PMRX{n:08X}ZQ" for n in range(9)]])
     size = len(who)
     second = (np.arange(size) >= len(ids)) & (np.arange(size) < len(ids) + len(twice))
-    outcome = _pick(draw, ["AS", "NS", "B", "N", "A", "T", "J", "M", "Q", "CA", "as", None], size,
-                    [0.5, 0.28, *[0.02] * 7, 0.02, 0.04, 0.02])
+    outcome = _pick(
+        draw,
+        ["AS", "NS", "B", "N", "A", "T", "J", "M", "Q", "CA", "as", None],
+        size,
+        [0.5, 0.28, *[0.02] * 7, 0.02, 0.04, 0.02],
+    )
     marks = _holes(draw, draw.integers(0, 51, size), 0.04)
     # A second record always has a result, so that two records never tie but in what they say.
     outcome = np.where(second, "AS", outcome)

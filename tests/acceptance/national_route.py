@@ -42,7 +42,18 @@ class Rules:
 def walk(folder: Path, rules: Rules) -> duckdb.DuckDBPyConnection:
     """Go the whole route; the tables are those that the tests name."""
     connection = duckdb.connect()
-    steps = (files, census, attendance, results, exclusions, time_zero, spells, fates, before, afterwards)
+    steps = (
+        files,
+        census,
+        attendance,
+        results,
+        exclusions,
+        time_zero,
+        spells,
+        fates,
+        before,
+        afterwards,
+    )
     for step in steps:
         for query in step(folder, rules):
             connection.execute(query)
@@ -63,9 +74,7 @@ def files(folder: Path, rules: Rules) -> Iterator[str]:
 
 def a_day(column: str) -> str:
     """Read 2018-09-03 and 03/09/2018."""
-    return (
-        f"coalesce(TRY_CAST({column} AS DATE), CAST(TRY_STRPTIME({column}, '%d/%m/%Y') AS DATE))"
-    )
+    return f"coalesce(TRY_CAST({column} AS DATE), CAST(TRY_STRPTIME({column}, '%d/%m/%Y') AS DATE))"
 
 
 def census(folder: Path, rules: Rules) -> Iterator[str]:
@@ -195,7 +204,8 @@ def exclusions(folder: Path, rules: Rules) -> Iterator[str]:
         WITH said AS (SELECT id, year, sum(lost) AS lost FROM ({" UNION ALL ".join(parts)})
                       GROUP BY ALL)
         SELECT * FROM said UNION ALL
-        SELECT DISTINCT id, year, 0.0 FROM census WHERE (id, year) NOT IN (SELECT (id, year) FROM said)
+        SELECT DISTINCT id, year, 0.0 FROM census
+        WHERE (id, year) NOT IN (SELECT (id, year) FROM said)
         """
 
 
@@ -204,8 +214,10 @@ def time_zero(folder: Path, rules: Rules) -> Iterator[str]:
     yield """CREATE TABLE zero AS
         SELECT id, urn, year AS t, sen,
             greatest(make_date(year - 1, 9, 1), coalesce(entry, make_date(year - 1, 9, 1))) AS zero
-        FROM census WHERE grade = '7' QUALIFY row_number() OVER (PARTITION BY id ORDER BY day) = 1"""
-    yield """CREATE TABLE needs AS SELECT c.id, c.need1, c.need2 FROM census c JOIN zero z USING (id)
+        FROM census WHERE grade = '7'
+        QUALIFY row_number() OVER (PARTITION BY id ORDER BY day) = 1"""
+    yield """CREATE TABLE needs AS
+        SELECT c.id, c.need1, c.need2 FROM census c JOIN zero z USING (id)
         WHERE c.year <= z.t AND (c.need1 IS NOT NULL OR c.need2 IS NOT NULL)
         QUALIFY row_number() OVER (PARTITION BY c.id ORDER BY c.day) = 1"""
 
@@ -277,7 +289,11 @@ def fates(folder: Path, rules: Rules) -> Iterator[str]:
         ),
     }
     none, right = tests[rules.need_rule]
-    ehcp = {"any": "false", "only": "coalesce(sen <> 'E', true)", "none": "coalesce(sen = 'E', false)"}
+    ehcp = {
+        "any": "false",
+        "only": "coalesce(sen <> 'E', true)",
+        "none": "coalesce(sen = 'E', false)",
+    }
     gone = "already" if rules.exclude_already else "false"
     yield "CREATE TABLE asked AS SELECT id, urn, t AS year, zero AS d FROM zero"
     yield f"CREATE TABLE at_entry AS {arms_at('asked', rules.grace)}"
@@ -299,7 +315,8 @@ def fates(folder: Path, rules: Rules) -> Iterator[str]:
     yield f"""CREATE TABLE fate AS SELECT id, t, zero, urn, already, reason,
             CASE WHEN reason IS NULL THEN arm END AS arm
         FROM (SELECT *, coalesce(first_reason, CASE WHEN {none} THEN 'no need'
-            WHEN NOT ({right}) THEN 'need' END, second_reason, last_reason) AS reason FROM judged)"""
+            WHEN NOT ({right}) THEN 'need' END, second_reason, last_reason) AS reason
+            FROM judged)"""
     rows = [
         f"SELECT '{rule}' AS rule, {rule == rules.need_rule} AS used, count(*) AS pupils, "
         f"count(DISTINCT urn) AS schools FROM judged WHERE first_reason IS NULL "
@@ -312,7 +329,8 @@ def fates(folder: Path, rules: Rules) -> Iterator[str]:
         FROM seen QUALIFY row_number() OVER (PARTITION BY id, year ORDER BY day) = 1"""
     yield f"CREATE TABLE yearly AS {arms_at('asked_yearly', rules.grace)}"
     yield """CREATE TABLE movements AS SELECT CAST(y.year - f.t + 1 AS VARCHAR) AS wave, f.arm,
-            coalesce(a.arm, CASE WHEN c.id IS NULL THEN 'not seen' ELSE 'in no arm' END) AS arm_then,
+            coalesce(a.arm, CASE WHEN c.id IS NULL THEN 'not seen' ELSE 'in no arm' END)
+                AS arm_then,
             count(*) AS pupils, count(DISTINCT f.urn) AS schools
         FROM fate f JOIN (SELECT DISTINCT year FROM census) y ON y.year >= f.t
             LEFT JOIN yearly a ON a.id = f.id AND a.year = y.year
@@ -337,7 +355,8 @@ def before(folder: Path, rules: Rules) -> Iterator[str]:
         "idaci": last.format(what="idaci", table="census", day="x.day"),
     }
     named = ", ".join(f"{query} AS {name}" for name, query in taken.items())
-    yield f"CREATE TABLE covariates AS SELECT id, urn, arm, {named} FROM fate f WHERE arm IS NOT NULL"
+    yield f"""CREATE TABLE covariates AS
+        SELECT id, urn, arm, {named} FROM fate f WHERE arm IS NOT NULL"""
     # Of who has no mark: the code of the last record before time zero, or that there is none.
     yield """CREATE TABLE no_mark AS SELECT c.arm, coalesce(k.why, 'no row') AS reason,
             count(*) AS missing
@@ -352,8 +371,10 @@ def afterwards(folder: Path, rules: Rules) -> Iterator[str]:
     """Outcomes by wave, and who is lost."""
     # Later than 30 September, time zero divides its school year.
     yield """CREATE TABLE levels AS
-        WITH norm AS (SELECT year, avg(share) AS m, stddev_samp(share) AS s FROM sessions
-                      WHERE share IS NOT NULL GROUP BY year),
+        -- Sums with compensation, and the squares about the mean: exact to the last digits.
+        WITH means AS (SELECT year, fsum(share) / count(share) AS m FROM sessions GROUP BY year),
+        norm AS (SELECT year, m, sqrt(fsum((share - m) ** 2) / (count(share) - 1)) AS s
+                 FROM sessions JOIN means USING (year) GROUP BY year, m),
         rows AS (
             SELECT id, year, 'attendance' AS outcome, (share - m) / s AS value, true AS yearly
             FROM sessions JOIN norm USING (year) UNION ALL
@@ -373,7 +394,10 @@ def afterwards(folder: Path, rules: Rules) -> Iterator[str]:
             (f.id, y.year) NOT IN (SELECT (id, year) FROM census) AS lost, c.*
         FROM fate f JOIN (SELECT DISTINCT year FROM census) y ON y.year >= f.t
             JOIN covariates c USING (id)"""
-    parts = ["SELECT wave, arm, '' AS covariate, '' AS level, NULL::DOUBLE AS x, true AS has, lost FROM followed"]
+    parts = [
+        "SELECT wave, arm, '' AS covariate, '' AS level, NULL::DOUBLE AS x, true AS has, lost "
+        "FROM followed"
+    ]
     parts += [
         f"SELECT wave, arm, '{name}', '', {name}, {name} IS NOT NULL, lost FROM followed"
         for name in ("fsm", "ks2_reading", "absence_share", "idaci")
@@ -385,6 +409,8 @@ def afterwards(folder: Path, rules: Rules) -> Iterator[str]:
     ]
     yield f"""CREATE TABLE attrition AS
         SELECT wave, arm, covariate, level, count(*) AS pupils, sum(lost::INT) AS lost,
-            count(*) FILTER (has AND NOT lost) AS n_stayed, count(*) FILTER (has AND lost) AS n_lost,
-            (avg(x) FILTER (lost) - avg(x) FILTER (NOT lost)) / stddev_samp(x) AS smd
+            count(*) FILTER (has AND NOT lost) AS n_stayed,
+            count(*) FILTER (has AND lost) AS n_lost,
+            (fsum(x) FILTER (lost) / count(x) FILTER (lost)
+             - fsum(x) FILTER (NOT lost) / count(x) FILTER (NOT lost)) / stddev_samp(x) AS smd
         FROM ({" UNION ALL ".join(parts)}) GROUP BY wave, arm, covariate, level"""

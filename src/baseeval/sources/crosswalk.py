@@ -34,6 +34,7 @@ import narwhals.stable.v2 as nw
 from baseeval.contracts.tables import TableContract
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault, Problem, fault
+from baseeval.sources.reading import as_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -400,12 +401,12 @@ def recoded(
         return frame, []
 
     def plain(column: str) -> nw.Expr:
-        return nw.col(column).cast(nw.String).str.strip_chars().str.to_uppercase()
+        return as_text(column, schema[column]).str.strip_chars().str.to_uppercase()
 
     counts = engine.counts(frame, {c: plain(c).is_in(list(codes)) for c, codes in here.items()})
     columns = []
     for column, codes in here.items():
-        value = nw.col(column).cast(nw.String)
+        value = as_text(column, schema[column])
         for old, new in codes.items():
             value = nw.when(plain(column) == old).then(nw.lit(new)).otherwise(value)
         columns.append(value.alias(column))

@@ -44,7 +44,7 @@ def read_census(gathered: Gathered, engine: Engine, options: ReadOptions) -> Con
     read = read_contract(
         with_summer_year(gathered.frame), CONTRACT, engine, label, frozenset({"urn"})
     )
-    frame, faults = _with_school(read.frame, engine, label)
+    frame, faults = _with_school(_with_every_refusal(read.frame), engine, label)
     frame, lost = one_each(frame, ("pupil_id", *_CENSUS), _order(frame), engine)
     faults += count_fault(
         label,
@@ -58,6 +58,21 @@ def read_census(gathered: Gathered, engine: Engine, options: ReadOptions) -> Con
     frame, blank = _with_blank_sen(frame, engine, label, options)
     frame = engine.keep(under_contract(carry_spring(frame), CONTRACT))
     return replace(read, frame=frame, faults=(*read.faults, *faults, *blank))
+
+
+def _with_every_refusal(frame: Frame) -> Frame:
+    """Write on every row of a pupil and census what any of them says against taking part."""
+    held = frame.collect_schema().names()
+    columns = []
+    for name in ("consent", "withdrawn"):
+        if name in held:
+            columns.append(nw.col(name).min().over("pupil_id", *_CENSUS).alias(name))
+        if WHY + name in held:
+            why = nw.col(WHY + name)
+            illegible = nw.when(why != "blank").then(why).otherwise(None)
+            said = illegible.max().over("pupil_id", *_CENSUS)
+            columns.append(nw.coalesce(said, why).alias(WHY + name))
+    return frame.with_columns(*columns) if columns else frame
 
 
 def _with_school(frame: Frame, engine: Engine, label: str) -> tuple[Frame, list[Fault]]:
