@@ -11,6 +11,7 @@ import logging
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from baseeval.catalogue import known_features, known_outcomes, known_scales, outcome_template
     from baseeval.cohort.building import Cohort, build_cohort
     from baseeval.contracts.schema import table_schema
     from baseeval.design.balancing import check_balance
@@ -62,8 +63,12 @@ _HOMES = {
     "examine_study": "examining",
     "fit_linear": "effects.formulas",
     "fit_mixed": "effects.formulas",
+    "known_features": "catalogue",
+    "known_outcomes": "catalogue",
+    "known_scales": "catalogue",
     "list_bases": "registering",
     "match": "design.matching",
+    "outcome_template": "catalogue",
     "read_study": "study",
     "release": "disclosure.releasing",
     "report": "reporting.writing",
@@ -97,8 +102,12 @@ __all__ = [
     "examine_study",
     "fit_linear",
     "fit_mixed",
+    "known_features",
+    "known_outcomes",
+    "known_scales",
     "list_bases",
     "match",
+    "outcome_template",
     "read_study",
     "release",
     "report",

@@ -1,0 +1,119 @@
+"""What must hold of the catalogue's entries beyond their types, every fault at once."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping
+
+from baseeval.catalogue.entries import Feature, Outcome, Scale
+from baseeval.contracts.bases import CONTRACT
+from baseeval.errors import Problem
+
+_MEND = "Mend the catalogue's file."
+
+
+def scale_faults(scales: Collection[Scale], sources: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the keys of scales.
+
+    Parameters
+    ----------
+    scales : collection of Scale
+    sources : collection of str
+        Names of those that are known.
+
+    Yields
+    ------
+    Problem
+    """
+    for scale in scales:
+        for what in (*_scale(scale), *_sources(scale.sources, sources)):
+            yield Problem(f"scales.toml, {scale.name}", what, _MEND)
+
+
+def outcome_faults(
+    outcomes: Collection[Outcome], scales: Mapping[str, Scale], sources: Collection[str]
+) -> Iterator[Problem]:
+    """Yield what is wrong with the catalogue of outcomes.
+
+    Parameters
+    ----------
+    outcomes : collection of Outcome
+    scales : mapping of str to Scale
+    sources : collection of str
+
+    Yields
+    ------
+    Problem
+    """
+    for outcome in outcomes:
+        for what in (*_outcome(outcome, scales), *_sources(outcome.sources, sources)):
+            yield Problem(f"outcomes.toml, {outcome.name}", what, _MEND)
+
+
+def feature_faults(features: Collection[Feature], sources: Collection[str]) -> Iterator[Problem]:
+    """Yield what is wrong with the checklist of features.
+
+    Parameters
+    ----------
+    features : collection of Feature
+    sources : collection of str
+
+    Yields
+    ------
+    Problem
+    """
+    for feature in features:
+        for what in (*_feature(feature), *_sources(feature.sources, sources)):
+            yield Problem(f"features.toml, {feature.name}", what, _MEND)
+
+
+def _sources(cited: tuple[str, ...], known: Collection[str]) -> Iterator[str]:
+    yield from (f"the source `{name}` is not known" for name in cited if name not in known)
+
+
+def _scale(scale: Scale) -> Iterator[str]:
+    count = scale.items or 0
+    if scale.score == "mean" and (scale.items is None or scale.range is None):
+        yield "a scale that is scored here needs `items` and `range`"
+    if scale.score != "mean" and (scale.reversed or scale.subscales or scale.range):
+        yield f"a scale whose score is {scale.score!r} holds no key"
+    for bounds in (scale.range, scale.score_range):
+        if bounds is not None and not bounds[0] < bounds[1]:
+            yield "a range must be [lowest, highest]"
+    groups = {"reversed": scale.reversed, **scale.subscales}
+    for name, numbers in groups.items():
+        if any(number > count for number in numbers):
+            yield f"`{name}` names an item that the scale does not have"
+        if len(set(numbers)) < len(numbers):
+            yield f"`{name}` names an item twice"
+    if scale.columns and len(scale.columns) != count:
+        yield "`columns` is not one heading an item"
+
+
+def _outcome(outcome: Outcome, scales: Mapping[str, Scale]) -> Iterator[str]:
+    scale = scales.get(outcome.scale)
+    if outcome.scale and scale is None:
+        yield f"the scale `{outcome.scale}` is not known"
+    if outcome.kind == "scale" and not outcome.scale:
+        yield "an outcome of kind 'scale' names its `scale`"
+    if scale is not None and (outcome.kind == "scale") == (scale.score == "given"):
+        yield "a given score is not of kind 'scale', and a score made here is"
+    if outcome.subscale and (scale is None or outcome.subscale not in scale.subscales):
+        yield f"the subscale `{outcome.subscale}` is not known"
+    wanted = {"sessions": {"attended", "possible"}, "scale": set()}
+    allowed = wanted.get(outcome.kind, {"column"})
+    if set(outcome.columns) - allowed or (outcome.kind == "sessions" and not outcome.columns):
+        yield f"`columns` are not those of the kind {outcome.kind!r}"
+
+
+def _feature(feature: Feature) -> Iterator[str]:
+    if feature.held != (feature.name in CONTRACT.names()):
+        yield "`held` does not say whether the contract `bases` has the column"
+    elif feature.held:
+        if feature.kind != CONTRACT.column(feature.name).kind:
+            yield "`kind` is not that of the contract's column"
+    elif (feature.kind == "code") != bool(feature.codes):
+        yield "a feature of kind 'code' has `codes`, and no other has"
+    if (feature.kind == "number") != bool(feature.unit):
+        yield "a feature of kind 'number' has a `unit`, and no other has"
+    if feature.low is not None and feature.high is not None and not feature.low < feature.high:
+        yield "`low` must be less than `high`"
