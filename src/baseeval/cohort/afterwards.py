@@ -11,10 +11,12 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
+from baseeval.cohort.keys import YEAR_OF
 from baseeval.contracts.columns import ColumnContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import Fault
-from baseeval.placement.dates import school_year
+from baseeval.errors import DataError, Fault, fault
+from baseeval.placement.dates import day_number, school_year
+from baseeval.placement.frames import yes
 from baseeval.plan import OutcomeSection, Plan
 from baseeval.sources.values import WHY, read_values
 
@@ -70,34 +72,36 @@ def outcome_rows(
     Returns
     -------
     frame : narwhals LazyFrame
-        ``pupil_id, wave`` (a whole number), ``year``, and each column with its
-        ``why:name``.
+        ``pupil_id, wave`` (a whole number), and each column with its ``why:name``
+        and, but for answers, ``year:name``: the school year that it is of.
     faults : list of Fault
         Of the answers to a survey.
+
+    Raises
+    ------
+    DataError
+        Answers of which nothing says which is meant.
     """
     wanted = wave_columns(plan)
-    parts: list[tuple[Frame, list[str]]] = []
+    parts: list[Frame] = []
     for table in (*WHOLE_YEAR, "exposure"):
         held = tables[table].collect_schema().names() if table in tables else []
         columns = [name for name in wanted if name in held]
         if columns:
             whole = table in WHOLE_YEAR
-            parts.append((_of_years(tables[table], columns, starts, whole=whole), columns))
+            parts.append(_of_years(tables[table], columns, starts, whole=whole))
     asked = [name for name in wanted if name in measures]
     if asked:
-        parts.append((_of_measures(tables["attainment"], asked, starts), asked))
+        parts.append(_of_measures(tables["attainment"], asked, starts))
     faults: list[Fault] = []
     items = [o for o in plan.outcomes if o.kind == "scale"]
     if items and "surveys" in tables:
         answers, faults = _of_answers(tables["surveys"], items, starts, label, engine)
-        parts.append((answers, [item for outcome in items for item in outcome.items]))
-    keys = [part.select("pupil_id", "year", "wave") for part, _ in parts]
-    grid = engine.keep(nw.concat(keys, how="vertical").unique()) if keys else None
-    if grid is None:
-        return starts.select("pupil_id", "year", nw.lit(1).alias("wave")), faults
-    for part, columns in parts:
-        found = part.select("pupil_id", "wave", *(c for n in columns for c in (n, WHY + n)))
-        grid = grid.join(found, on=["pupil_id", "wave"], how="left")
+        parts.append(answers)
+    keys = ["pupil_id", "wave"]
+    grid = engine.keep(nw.concat([p.select(*keys) for p in parts], how="vertical").unique())
+    for part in parts:
+        grid = grid.join(part, on=keys, how="left")
     return engine.keep(grid), faults
 
 
@@ -120,32 +124,39 @@ def _of_years(rows: Frame, columns: list[str], starts: Frame, *, whole: bool) ->
         values += [
             nw.when(~divided).then(nw.col(name)).otherwise(None).alias(name),
             nw.when(divided).then(nw.lit(_DIVIDED)).otherwise(why).alias(WHY + name),
+            nw.col("year").alias(YEAR_OF + name),
         ]
-    return joined.select("pupil_id", "year", "wave", *values)
+    return joined.select("pupil_id", "wave", *values)
 
 
 def _of_measures(rows: Frame, measures: list[str], starts: Frame) -> Frame:
     """Turn results, one a row, into columns, one a measure.
 
-    A result of the year of time zero, on a day before it, is of wave 0.
+    A result of the year of time zero, on a day before it, is of wave 0. Of several within a
+    wave, the last is taken that is one.
     """
     joined = _with_wave(rows.filter(nw.col("measure").is_in(measures)), starts)
     before = (nw.col("wave") == 1) & (nw.col("day") <= nw.col("zero"))
-    joined = joined.with_columns(nw.when(before).then(0).otherwise(nw.col("wave")).alias("wave"))
-    held = joined.collect_schema().names()
+    joined = joined.with_columns(
+        nw.when(before).then(0).otherwise(nw.col("wave")).alias("wave"),
+        yes(nw.col("value").is_null()).alias("missing"),
+        (-day_number(nw.col("day"))).alias("age"),
+    )
+    number = (
+        nw.col("day").cum_count().over("pupil_id", "wave", "measure", order_by=("missing", "age"))
+    )
+    last = joined.with_columns(number.alias("number")).filter(nw.col("number") == 1)
+    held = last.collect_schema().names()
     why = nw.col(WHY + "value") if WHY + "value" in held else nw.lit(None, nw.String)
     columns = []
     for name in measures:
         mine = nw.col("measure") == name
         columns += [
-            nw.when(mine).then(nw.col("value")).otherwise(None).alias(name),
-            nw.when(mine).then(why).otherwise(None).alias(WHY + name),
+            nw.when(mine).then(nw.col("value")).max().alias(name),
+            nw.when(mine).then(why).max().alias(WHY + name),
+            nw.when(mine).then(nw.col("year")).max().alias(YEAR_OF + name),
         ]
-    wide = joined.select("pupil_id", "wave", "year", *columns)
-    return wide.group_by("pupil_id", "wave").agg(
-        nw.col("year").max(),
-        *(nw.col(c).max() for name in measures for c in (name, WHY + name)),
-    )
+    return last.group_by("pupil_id", "wave").agg(*columns)
 
 
 def _of_answers(
@@ -158,19 +169,21 @@ def _of_answers(
     before = (nw.col("wave") == 1) & (nw.col("date") <= nw.col("zero"))
     joined = joined.with_columns(nw.when(before).then(0).otherwise(nw.col("wave")).alias("wave"))
     # Of several surveys within a wave, the last: pieces of two would make one that nobody gave.
-    last = joined.group_by("pupil_id", "wave").agg(nw.col("date").max())
-    joined = joined.join(last, on=["pupil_id", "wave", "date"], how="inner")
-    items = list(dict.fromkeys(item for outcome in outcomes for item in outcome.items))
-    answer = [
-        nw.when(nw.col("item") == item).then(nw.col("answer")).otherwise(None).alias(item)
-        for item in items
-    ]
-    wide = joined.select("pupil_id", "wave", "year", *answer)
-    wide = wide.group_by("pupil_id", "wave").agg(
-        nw.col("year").max(), *(nw.col(item).max() for item in items)
+    groups = _asked_together(outcomes)
+    items = [item for group in groups for item in group]
+    parts = []
+    for group in groups:
+        asked = joined.filter(nw.col("item").is_in(group))
+        last = asked.group_by("pupil_id", "wave").agg(nw.col("date").max())
+        parts.append(asked.join(last, on=["pupil_id", "wave", "date"], how="inner"))
+    answers = engine.keep(nw.concat(parts, how="vertical"))
+    _check_once(answers, label, engine)
+    answer = [nw.when(nw.col("item") == item).then(nw.col("answer")).max() for item in items]
+    wide = answers.group_by("pupil_id", "wave").agg(
+        *(said.alias(item) for said, item in zip(answer, items, strict=True))
     )
     contracts = [ColumnContract("pupil_id", "key", "pupil")]
-    contracts += [ColumnContract(name, "integer", name) for name in ("wave", "year")]
+    contracts.append(ColumnContract("wave", "integer", "wave"))
     for outcome in outcomes:
         assert outcome.range is not None
         low, high = outcome.range
@@ -180,4 +193,26 @@ def _of_answers(
             if item not in [contract.name for contract in contracts]
         ]
     typed = read_values(wide, contracts, engine, label)
-    return typed.frame, list(typed.problems)
+    names = [n for item in items for n in (item, WHY + item)]
+    return typed.frame.select("pupil_id", "wave", *names), list(typed.problems)
+
+
+def _asked_together(outcomes: Sequence[OutcomeSection]) -> list[list[str]]:
+    """Put items in groups: those of one scale together, and of scales that share an item."""
+    groups: list[list[str]] = []
+    for outcome in outcomes:
+        shared = [group for group in groups if set(group) & set(outcome.items)]
+        rest = [group for group in groups if group not in shared]
+        merged = [item for group in (*shared, outcome.items) for item in group]
+        groups = [*rest, list(dict.fromkeys(merged))]
+    return groups
+
+
+def _check_once(answers: Frame, label: str, engine: Engine) -> None:
+    """Refuse an item that two questionnaires ask on one day: the plan names items alone."""
+    rows = answers.group_by("pupil_id", "date", "item").agg(nw.len().alias("rows"))
+    count = engine.counts(rows, {"twice": nw.col("rows") > 1})["twice"]
+    if count:
+        what = "another to the same item on the same day, in another instrument"
+        remedy = "Give the items of each instrument names of their own."
+        raise DataError(fault(label, "item", "item_twice", count, what, remedy, unit="answer"))

@@ -10,28 +10,28 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.cohort.afterwards import outcome_rows, wave_columns
+from baseeval.cohort.asking import check_plan, count_strangers
+from baseeval.cohort.dating import date_tables
 from baseeval.cohort.eligible import count_need_rules, exclusion
 from baseeval.cohort.exposing import EXPOSURE, exposure
-from baseeval.cohort.keys import YEAR
+from baseeval.cohort.keys import PUPIL
 from baseeval.cohort.predating import predate
 from baseeval.cohort.starting import starts
 from baseeval.cohort.unlike_years import check_pooling, year_norms
-from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import DataError, Fault, PlanError, Problem
+from baseeval.errors import DataError, Fault, Problem
 from baseeval.placement.arms import NO_SCHOOL, arms_by_year, arms_on, modal_arms
-from baseeval.placement.dates import with_census_days
 from baseeval.placement.finding import Placed, find_placements
 from baseeval.placement.frames import with_only
 from baseeval.placement.rules import PlacementRules
-from baseeval.plan import EligibilitySection, PlacementSection, Plan, nearest
+from baseeval.plan import EligibilitySection, PlacementSection, Plan
 from baseeval.sources.tables import Tables
 from baseeval.sources.values import WHY, Typed
 
 Frame = nw.LazyFrame[Any]
 
-#: A day of the year by which results are known, where they carry none.
-_RESULTS_DAY, _YEAR_END = "-05-15", "-08-31"
+#: Why a cell says nothing though something stands in it: what it says against is believed.
+_NO_CONSENT, _NO_DAY = "not yes or no", "not a date"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,17 @@ class Assembled:
     ----------
     typed : Typed
         One row a pupil and wave, as `plan.data` and `plan.arms` name the columns.
+    covariates : narwhals LazyFrame
+        From `predate`, the pupil under ``key:pupil``.
     reasons : narwhals LazyFrame
         ``pupil, reason``: of pupils in no arm, why.
     starts : narwhals LazyFrame
         One row a pupil of an arm: ``pupil, school, zero, year, arm,
         already_placed, recorded_later``.
     seen : narwhals LazyFrame
-        ``pupil, year``: the school years in which a census saw a pupil.
+        ``pupil, year``: the school years in which a census saw a pupil of an arm.
+    years : tuple of int
+        The school years that the census covers.
     placed : Placed
     norms : narwhals LazyFrame or None
         From `year_norms`.
@@ -64,9 +68,11 @@ class Assembled:
     """
 
     typed: Typed
+    covariates: Frame
     reasons: Frame
     starts: Frame
     seen: Frame
+    years: tuple[int, ...]
     placed: Placed
     norms: Frame | None
     pandemic: frozenset[tuple[str, str]]
@@ -96,7 +102,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     PlanError
         A covariate or an outcome that no table has, or one from after time zero.
     DataError
-        No table of pupils.
+        No table of pupils, or two rows of which only one can be so.
     """
     assert plan.placement is not None
     assert plan.eligibility is not None
@@ -109,35 +115,47 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
             )
         )
     rules, choices = plan.eligibility, _rules(plan.placement)
-    dated = _dated(tables.frames, engine)
+    dated, doubts = date_tables(tables, engine)
+    stopping = [fault for fault in doubts if fault.stops]
+    if stopping:
+        raise DataError(stopping, [*tables.faults, *(f for f in doubts if not f.stops)])
     measures = _measures(dated, engine)
-    _check_outcomes(plan, dated, measures)
-    placed = find_placements(tables.frames, choices, engine)
+    check_plan(plan, dated, measures)
+    doubts += count_strangers(plan, dated, tables.labels, engine)
+    placed = find_placements({**tables.frames, "pupils": dated["pupils"]}, choices, engine)
     counted = placed.spells.filter(choices.counts())
     zero = starts(dated["pupils"], counted, rules, plan.study.seed, engine)
     zero = engine.keep(_with_needs(zero, dated["pupils"]))
-    reasons = _reasons(zero, rules, dated["pupils"])
+    reasons = _reasons(zero, rules, tables.frames["pupils"])
     judged = engine.keep(zero.join(reasons, on="pupil_id", how="left"))
     arms = _arms(placed, judged, choices, engine)
     judged = engine.keep(judged.join(arms, on="pupil_id", how="left"))
     reason = nw.coalesce(nw.col("reason"), nw.col("why_no_arm"))
     judged = engine.keep(judged.with_columns(reason.alias("reason")))
-    within = judged.filter(nw.col("reason").is_null())
-    covariates, numeric = predate(dated, within, plan, measures, engine)
+    candidates = judged
+    if "peers" in dated:
+        # A peer is in no arm, eligible or not.
+        candidates = judged.join(dated["peers"].select("pupil_id"), on="pupil_id", how="anti")
+    within = engine.keep(candidates.filter(nw.col("reason").is_null()))
+    own = _of_pupils(dated, within, engine)
+    covariates, numeric = predate(own, within, plan, measures, engine)
     peers = _peers(dated, within)
     measured = within if peers is None else _and_peers(within, peers)
+    sources = own if peers is None else dict(dated)
     if set(EXPOSURE) & set(wave_columns(plan)):
-        dated["exposure"] = exposure(placed, within, choices, engine)
+        sources["exposure"] = exposure(placed, within, choices, engine)
     rows, faults = outcome_rows(
-        dated, measured, plan, measures, tables.labels.get("surveys", "surveys"), engine
+        sources, measured, plan, measures, tables.labels.get("surveys", "surveys"), engine
     )
     pandemic = check_pooling(rows, plan, measures, engine)
-    frame = _together(judged, covariates, rows, plan, engine)
+    frame = _together(judged, rows, plan, engine)
     if peers is not None:
         frame = _with_links(frame, peers, plan, engine)
-    yearly = _yearly(placed, choices, engine)
+    yearly = _yearly(placed, within, choices, engine)
+    census = dated["pupils"].select("year").unique()
     return Assembled(
         typed=Typed(frame, numeric | frozenset(wave_columns(plan)), (), {}),
+        covariates=covariates.rename({"pupil_id": PUPIL}),
         reasons=judged.filter(~nw.col("reason").is_null()).select(
             nw.col("pupil_id").alias("pupil"), "reason"
         ),
@@ -150,14 +168,15 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
             "already_placed",
             "recorded_later",
         ),
-        seen=dated["pupils"].select(nw.col("pupil_id").alias("pupil"), "year").unique(),
+        seen=engine.keep(own["pupils"].select(nw.col("pupil_id").alias("pupil"), "year").unique()),
+        years=tuple(engine.collect(census, ["year"]).column("year").to_pylist()),
         placed=placed,
         norms=year_norms(dated, plan, measures, engine),
         pandemic=pandemic,
         yearly=yearly,
         by_year=_by_wave(yearly, within, engine) if choices.movers == "time_varying" else None,
-        need_rules=_need_rules(judged, rules, engine),
-        faults=(*_new(placed.faults, tables.faults), *faults),
+        need_rules=_need_rules(candidates, rules, engine),
+        faults=(*doubts, *_new(placed.faults, tables.faults), *faults),
     )
 
 
@@ -180,33 +199,6 @@ def _new(found: tuple[Fault, ...], known: tuple[Fault, ...]) -> tuple[Fault, ...
     return tuple(fault for fault in found if fault.rule not in told)
 
 
-def _dated(frames: Mapping[str, Frame], engine: Engine) -> dict[str, Frame]:
-    """Give the rows of every table the day on which what they say was known."""
-    dated = dict(frames)
-    census = frames["pupils"]
-    if "term" not in census.collect_schema().names():
-        census = census.with_columns(nw.lit("SPR").alias("term"))
-    dated["pupils"] = engine.keep(with_census_days(census, engine))
-    for name in ("attendance", "exclusions"):
-        if name in dated:
-            dated[name] = dated[name].with_columns(_day(_YEAR_END).alias("day"))
-    if "attainment" in dated:
-        held = dated["attainment"].collect_schema().names()
-        day = _day(_RESULTS_DAY)
-        if "date" in held:
-            day = nw.coalesce(nw.col("date"), day)
-        dated["attainment"] = dated["attainment"].with_columns(day.alias("day"))
-    if "placements" in dated:
-        held = dated["placements"].collect_schema().names()
-        days = [nw.col(name) for name in ("decided", "start") if name in held]
-        dated["placements"] = dated["placements"].with_columns(nw.coalesce(*days).alias("day"))
-    return dated
-
-
-def _day(ending: str) -> nw.Expr:
-    return nw.concat_str(nw.col("year").cast(nw.String), nw.lit(ending)).cast(nw.Date)
-
-
 def _measures(tables: Mapping[str, Frame], engine: Engine) -> list[str]:
     if "attainment" not in tables:
         return []
@@ -214,29 +206,15 @@ def _measures(tables: Mapping[str, Frame], engine: Engine) -> list[str]:
     return [str(name) for name in found.column("measure").to_pylist() if name is not None]
 
 
-def _check_outcomes(plan: Plan, tables: Mapping[str, Frame], measures: list[str]) -> None:
-    """Refuse an outcome made from a column that no table has."""
-    known = [*measures, *EXPOSURE]
-    for table in ("attendance", "exclusions"):
-        if table in tables:
-            held = tables[table].collect_schema().names()
-            keys = ("pupil_id", "year", "urn", "pandemic")
-            known += [n for n in TABLES[table].names() if n in held and n not in keys]
-    problems = []
-    for outcome in plan.outcomes:
-        where = f"{plan.path.name}, [outcomes] {outcome.name}"
-        if outcome.kind == "scale" and "surveys" not in tables:
-            problems.append(
-                Problem(where, "no table of surveys is named", "Name it in [data.files] surveys.")
-            )
-        elif outcome.kind != "scale":
-            problems += [
-                Problem(where, f"no table has the column `{name}`", nearest(name, known))
-                for name in outcome.columns()
-                if name not in known
-            ]
-    if problems:
-        raise PlanError(problems)
+def _of_pupils(tables: Mapping[str, Frame], who: Frame, engine: Engine) -> dict[str, Frame]:
+    """Leave of the tables of pupils the rows of these alone: a few in a hundred of a nation."""
+    pupils = who.select("pupil_id")
+    return {
+        name: engine.keep(frame.join(pupils, on="pupil_id", how="semi"))
+        if "pupil_id" in frame.collect_schema().names()
+        else frame
+        for name, frame in tables.items()
+    }
 
 
 def _with_needs(zero: Frame, census: Frame) -> Frame:
@@ -249,7 +227,7 @@ def _with_needs(zero: Frame, census: Frame) -> Frame:
     held = rows.join(zero.select("pupil_id", "year"), on="pupil_id", how="inner")
     recorded = ~nw.col("primary_need").is_null() | ~nw.col("secondary_need").is_null()
     early = held.filter(recorded & (nw.col("of_year") <= nw.col("year")))
-    number = nw.col("pupil_id").cum_count().over("pupil_id", order_by=("day", "primary_need"))
+    number = nw.col("pupil_id").cum_count().over("pupil_id", order_by="day")
     first = early.with_columns(number.alias("number")).filter(nw.col("number") == 1)
     return zero.join(first.select("pupil_id", *needs), on="pupil_id", how="left")
 
@@ -258,10 +236,15 @@ def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
     """Say of each pupil why the rules leave them out, null where they do not."""
     held = census.collect_schema().names()
     present = {"year_group", "phase", "primary_need", "secondary_need", "sen_provision"}
-    ever = [name for name in ("consent", "withdrawn") if name in held]
+    consent, withdrawn = nw.col("consent"), nw.col("withdrawn")
+    no = (consent == 0) | (nw.col(WHY + "consent") == _NO_CONSENT)
+    left = ~withdrawn.is_null() | (nw.col(WHY + "withdrawn") == _NO_DAY)
+    said = {"consent": nw.when(no).then(0), "withdrawn": nw.when(left).then(1)}
+    ever = [name for name in said if name in held]
     if ever:
-        # One refusal, or one withdrawal, is enough.
-        lowest = census.group_by("pupil_id").agg(*(nw.col(name).min() for name in ever))
+        # One refusal, or one withdrawal, is enough, legible or not.
+        told = census.select("pupil_id", *(said[name].alias(name) for name in ever))
+        lowest = told.group_by("pupil_id").agg(*(nw.col(name).min() for name in ever))
         zero = zero.join(lowest, on="pupil_id", how="left")
         present |= set(ever)
     reason = exclusion(rules, present)
@@ -283,7 +266,9 @@ def _arms(placed: Placed, judged: Frame, rules: PlacementRules, engine: Engine) 
     who = eligible.select("pupil_id", "urn", "year", nw.col("zero").alias("on"))
     found = arms_on(placed, who, rules, engine)
     if rules.movers == "modal":
-        modal = modal_arms(placed, rules, engine).select("pupil_id", nw.col("arm").alias("most"))
+        modal = modal_arms(_seen_of(placed, who), rules, engine).select(
+            "pupil_id", nw.col("arm").alias("most")
+        )
         found = found.join(modal, on="pupil_id", how="left")
         found = found.with_columns(nw.coalesce(nw.col("most"), nw.col("arm")).alias("arm"))
     why = nw.col("why")
@@ -293,11 +278,16 @@ def _arms(placed: Placed, judged: Frame, rules: PlacementRules, engine: Engine) 
     )
 
 
-def _yearly(placed: Placed, rules: PlacementRules, engine: Engine) -> Frame:
+def _seen_of(placed: Placed, who: Frame) -> Placed:
+    """Leave where the census saw these pupils alone."""
+    return replace(placed, seen=placed.seen.join(who, on="pupil_id", how="semi"))
+
+
+def _yearly(placed: Placed, who: Frame, rules: PlacementRules, engine: Engine) -> Frame:
     """Follow every pupil's arm from school year to school year."""
     # Later, every pupil of the mainstream is in an arm, considered for a base or not.
     later = replace(rules, comparison="all", already_placed="keep")
-    yearly = arms_by_year(placed, later, engine).filter(~nw.col("arm").is_null())
+    yearly = arms_by_year(_seen_of(placed, who), later, engine).filter(~nw.col("arm").is_null())
     return engine.keep(
         yearly.select(
             nw.col("pupil_id").alias("pupil"),
@@ -349,37 +339,16 @@ def _need_rules(judged: Frame, rules: EligibilitySection, engine: Engine) -> pd.
     return count_need_rules(judged.filter(by_need), rules, "urn", engine)
 
 
-def _together(judged: Frame, covariates: Frame, rows: Frame, plan: Plan, engine: Engine) -> Frame:
-    """Lay one row a pupil and wave: covariates stand at wave 0, outcomes at theirs."""
-    arms = plan.arms
-    assert arms is not None
-    outcomes = wave_columns(plan)
-    named = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
-    own = [name for name in named if name not in outcomes]
-    everyone = judged.select(
-        "pupil_id",
-        nw.col("urn").alias(plan.data.school),
-        "arm",
-        nw.lit(0).cast(nw.Int64).alias("wave"),
-    )
-    before = everyone.join(
-        covariates.select("pupil_id", *(c for n in own for c in (n, WHY + n))),
-        on="pupil_id",
-        how="left",
-    )
-    measured = rows.with_columns(nw.col("wave").cast(nw.Int64)).filter(nw.col("wave") >= 0)
+def _together(judged: Frame, rows: Frame, plan: Plan, engine: Engine) -> Frame:
+    """Lay one row a pupil and wave: everybody at wave 0, and what was measured at each wave."""
+    everyone = judged.select("pupil_id", nw.col("urn").alias(plan.data.school), "arm")
+    measured = rows.with_columns(nw.col("wave").cast(nw.Int64))
     at_zero = measured.filter(nw.col("wave") == 0).drop("wave")
-    first = before.join(at_zero, on="pupil_id", how="left")
-    later = measured.filter(nw.col("wave") >= 1)
-    later = later.join(everyone.drop("wave"), on="pupil_id", how="inner")
-    columns = ["pupil_id", plan.data.school, "arm", "wave"]
-    held, schema = later.collect_schema().names(), first.collect_schema()
-    names = [n for n in schema.names() if n not in columns]
-    later = later.select(
-        *columns,
-        *(nw.col(n) if n in held else nw.lit(None, dtype=schema[n]).alias(n) for n in names),
+    first = everyone.with_columns(nw.lit(0).cast(nw.Int64).alias("wave")).join(
+        at_zero, on="pupil_id", how="left"
     )
-    frame = nw.concat([first.select(*columns, *names), later], how="vertical")
-    frame = frame.rename({"pupil_id": plan.data.pupil} if plan.data.pupil != "pupil_id" else {})
+    later = everyone.join(measured.filter(nw.col("wave") >= 1), on="pupil_id", how="inner")
+    names = first.collect_schema().names()
+    frame = nw.concat([first, later.select(*names)], how="vertical")
     wave = nw.col("wave").cast(nw.String).alias("wave")
-    return engine.keep(frame.rename({"year": YEAR}).with_columns(wave))
+    return engine.keep(frame.rename({"pupil_id": plan.data.pupil}).with_columns(wave))

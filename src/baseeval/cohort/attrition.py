@@ -56,7 +56,7 @@ def count_attrition(
     base = engine.collect(covariates, ["school", "pupil"]).to_pandas()
     pairs = engine.collect(
         expected.join(
-            seen.select("pupil", "wave").unique().with_columns(nw.lit(1).alias("seen")),
+            seen.select("pupil", "wave").unique().with_columns(nw.lit(1).alias("key:seen")),
             on=["pupil", "wave"],
             how="left",
         ),
@@ -67,12 +67,12 @@ def count_attrition(
         at = pairs[pairs["wave"] == wave]
         if at.empty:
             continue
-        held = base.merge(at[["pupil", "seen"]], on="pupil", how="inner")
+        held = base.merge(at[["pupil", "key:seen"]], on="pupil", how="inner")
         for arm in (*ARMS, "all"):
             mine = held[held["arm"] == arm]
             if mine.empty:
                 continue
-            lost = mine["seen"].isna().to_numpy()
+            lost = mine["key:seen"].isna().to_numpy()
             counts = {"wave": wave, "arm": arm, "pupils": len(mine), "lost": int(lost.sum())}
             ends = {"n_stayed": int((~lost).sum()), "n_lost": int(lost.sum())}
             records.append({**counts, "covariate": "", "level": "", **ends, "smd": np.nan})
@@ -154,7 +154,7 @@ def _differences(
 def _smd(values: NDArray[np.float64], lost: NDArray[np.bool_]) -> float:
     if values.size < 2 or lost.all() or not lost.any():
         return float("nan")
-    spread = float(values.std(ddof=1))
-    if spread == 0:
+    if values.max() == values.min():
         return 0.0
+    spread = float(values.std(ddof=1))
     return float((values[lost].mean() - values[~lost].mean()) / spread)

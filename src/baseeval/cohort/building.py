@@ -139,7 +139,9 @@ def build_cohort(
     rows = engine.keep(with_steps(rows, waves))
     baseline = plan.data.baseline_wave
     names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
-    values = covariate_table(rows, plan, waves, engine, laid.label)
+    values = laid.covariates
+    if values is None:
+        values = covariate_table(rows, plan, waves, engine, laid.label)
     step = None if baseline is None else waves.index(baseline)
     reasons, need_rules = laid.reasons, laid.need_rules
     if plan.data.source is None:
@@ -259,12 +261,12 @@ def _lonely_levels(
         if name in numeric:
             continue
         known = covariates.filter(~nw.col(name).is_null())
-        counted = known.group_by("arm", name).agg(nw.len().alias("pupils"))
+        counted = known.group_by("arm", name).agg(nw.len().alias("key:pupils"))
         found = engine.collect(counted, [name, "arm"]).to_pandas()
         rare = 0
         for level, held in found.groupby(name, sort=True):
             lacking = sorted(arms - set(held["arm"]))
-            if lacking and held["pupils"].min() < _FEW:
+            if lacking and held["key:pupils"].min() < _FEW:
                 rare += 1
             elif lacking:
                 notes.append(

@@ -70,7 +70,7 @@ def covariate_table(
         varies = covariate.column in outcomes or changing.get(covariate.column)
         wave = covariate.wave or (baseline if varies else None)
         held = before
-        if covariate.after_placement and plan.data.source is None:
+        if covariate.after_placement:
             # The plan says that it means it; every row of the results says so too.
             held, wave = (
                 rows,

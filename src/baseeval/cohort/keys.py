@@ -19,8 +19,8 @@ PUPIL, SCHOOL, WAVE, STEP, ARM, STATUS, FATE = (
     "key:status",
     "key:fate",
 )
-#: The school year of a row, where a source says it.
-YEAR = "key:year"
+#: The school year of an outcome, where a source says it; before the name, that of a column.
+YEAR, YEAR_OF = "key:year", "year:"
 
 PEER_OF, PEER_YEAR, PEER_SEX = "key:peer_of", "key:peer_year", "key:peer_sex"
 

@@ -40,6 +40,8 @@ class Laid:
     sizes : tuple of (table, files, rows, columns)
     faults : tuple of Fault
         Those that stop the study too.
+    covariates : narwhals LazyFrame or None
+        ``key:pupil`` and each covariate with its ``why:name``; None where the rows hold them.
     reasons : narwhals LazyFrame or None
         ``pupil, reason``: who is left out, and why; None where the rows must say it.
     need_rules, movements, benchmarks : pandas.DataFrame
@@ -59,6 +61,7 @@ class Laid:
     files: tuple[tuple[str, str], ...]
     sizes: tuple[tuple[str, str, int, int], ...]
     faults: tuple[Fault, ...]
+    covariates: Frame | None
     reasons: Frame | None
     need_rules: pd.DataFrame
     movements: pd.DataFrame
@@ -103,6 +106,7 @@ def lay_rows(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None)
         files=opened.files,
         sizes=_sizes(opened.tables, engine),
         faults=(*opened.tables.faults, *made.faults),
+        covariates=made.covariates,
         reasons=made.reasons,
         need_rules=made.need_rules,
         movements=count_movements(made, engine),
@@ -132,6 +136,7 @@ def _tidy(plan: Plan, engine: Engine, given: Mapping[str, Any] | None) -> Laid:
             *_sizes(context, engine),
         ),
         faults=faults,
+        covariates=None,
         reasons=None,
         need_rules=pd.DataFrame(columns=_NEED_COLUMNS),
         movements=pd.DataFrame(columns=["wave", "arm", "arm_then", "pupils", "schools"]),
@@ -176,8 +181,7 @@ def _context(plan: Plan, tables: Tables, engine: Engine) -> pd.DataFrame:
 
 def _followed(made: Assembled, engine: Engine) -> tuple[Frame, Frame]:
     """Say of each pupil in which waves a census could see them, and in which it did."""
-    years = engine.collect(made.seen.select("year").unique(), ["year"]).column("year").to_pylist()
-    known = engine.table(pa.table({"census_year": pa.array(years, pa.int64())}))
+    known = engine.table(pa.table({"census_year": pa.array(made.years, pa.int64())}))
     wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
     starts = made.starts.select("pupil", "year")
     expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)

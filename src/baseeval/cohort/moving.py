@@ -28,8 +28,7 @@ def count_movements(made: Assembled, engine: Engine) -> pd.DataFrame:
         arm`` where one did, in a base that does not count, say).
         It describes; the arms that are compared are those of time zero.
     """
-    years = engine.collect(made.seen.select("year").unique(), ["year"]).column("year")
-    known = engine.table(pa.table({"census_year": years}))
+    known = engine.table(pa.table({"census_year": pa.array(made.years, pa.int64())}))
     starts = made.starts.select("pupil", "school", "arm", "year")
     wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
     expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)

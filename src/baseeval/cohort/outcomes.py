@@ -19,10 +19,14 @@ from baseeval.cohort.keys import (
     STEP,
     WAVE,
     YEAR,
+    YEAR_OF,
 )
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.measures.scoring import score
 from baseeval.plan import Plan
+
+#: Why there is no figure in SDs of the school year.
+_ALL_ALIKE = "the school year's figures are all alike"
 
 
 def score_table(
@@ -53,10 +57,12 @@ def score_table(
     """
     counted = pupils.filter(nw.col(FATE).is_in(["arm", "peer"]))
     mine = rows.drop(SCHOOL, ARM).join(counted, on=PUPIL, how="inner")
-    links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX, YEAR) if c in rows.collect_schema().names()]
+    held = rows.collect_schema().names()
+    links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX) if c in held]
     parts = []
     for outcome in plan.outcomes:
-        made = score(outcome)
+        made, year = score(outcome), YEAR_OF + outcome.columns()[0]
+        known = nw.col(year) if year in held else nw.lit(None, nw.Int64)
         parts.append(
             mine.select(
                 PUPIL,
@@ -66,6 +72,7 @@ def score_table(
                 WAVE,
                 STEP,
                 *links,
+                known.alias(YEAR),
                 nw.lit(outcome.name).alias("outcome"),
                 made.value.cast(nw.Float64).alias("value"),
                 made.why.alias("why"),
@@ -83,8 +90,10 @@ def _standardised(
     held = scores.join(norms.rename({"year": YEAR}), on=["outcome", YEAR], how="left")
     value = (nw.col("value") - nw.col("norm_mean")) / nw.col("norm_sd")
     is_asked = nw.col("outcome").is_in(asked)
+    alike = is_asked & ~nw.col("value").is_null() & nw.col("norm_sd").is_null()
+    why = nw.when(alike).then(nw.lit(_ALL_ALIKE)).otherwise(nw.col("why"))
     value = nw.when(is_asked).then(value).otherwise(nw.col("value"))
-    return held.with_columns(value.alias("value")).drop("norm_mean", "norm_sd")
+    return held.with_columns(value.alias("value"), why.alias("why")).drop("norm_mean", "norm_sd")
 
 
 def with_arms_over_time(

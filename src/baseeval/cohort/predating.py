@@ -13,6 +13,7 @@ from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
 from baseeval.placement.dates import day_number
 from baseeval.plan import Covariate, Plan, nearest
+from baseeval.sources.reading import as_text
 from baseeval.sources.values import WHY
 
 Frame = nw.LazyFrame[Any]
@@ -79,7 +80,9 @@ def known_columns(tables: Mapping[str, Frame], measures: Sequence[str]) -> list[
             names += [n for n in TABLES[table].names() if n in held and n in _allowed(table)]
     for table, columns in _YEARLY.items():
         if table in tables:
-            held = [*tables[table].collect_schema().names(), "absence_share"]
+            held = tables[table].collect_schema().names()
+            if "sessions_attended" in held:
+                held = [*held, "absence_share"]
             names += [name for name in columns if name in held]
     return list(dict.fromkeys([*names, *measures]))
 
@@ -126,18 +129,28 @@ def predate(
     if problems:
         raise PlanError(problems)
     table = starts.select("pupil_id")
+    anybody = engine.counts(table, {"all": ~nw.col("pupil_id").is_null()})["all"] > 0
     numeric = set()
     for covariate in covariates:
-        dated = _dated(covariate, tables, starts, measures, plan)
-        taken, late = _taken(dated, covariate, starts, engine)
-        if late:
+        dated = _dated(covariate, tables, starts, measures, plan, engine)
+        taken, ever, before = _taken(dated, covariate, starts, engine)
+        if anybody and not ever:
+            problems.append(_nobody(where, covariate.column))
+        elif ever and not (before or covariate.after_placement or dated.lasting):
             problems.append(_late(where, covariate.column))
-            continue
         table = table.join(taken, on="pupil_id", how="left")
         numeric |= {covariate.column} if dated.numeric else set()
     if problems:
         raise PlanError(problems)
     return engine.keep(table), frozenset(numeric)
+
+
+def _nobody(where: str, column: str) -> Problem:
+    return Problem(
+        where,
+        f"no pupil of an arm has any value of `{column}`",
+        "Leave it out, or check the column and its codes in the data.",
+    )
 
 
 def _late(where: str, column: str) -> Problem:
@@ -156,21 +169,42 @@ def _dated(
     starts: Frame,
     measures: Sequence[str],
     plan: Plan,
+    engine: Engine,
 ) -> Dated:
     name = covariate.column
+    kind = "number"
     for table in ("pupils", "placements"):
         if table in tables and name in _own(table, tables[table]):
-            numeric = TABLES[table].column(name).kind in ("number", "integer", "flag")
-            day = nw.col("day")
-            return Dated(_values(tables[table], name, day), name in LASTING, numeric)
-    for table, columns in _YEARLY.items():
-        if table in tables and name in columns:
-            return Dated(_yearly(tables[table], name), False, True)
-    if name in measures:
+            frame = _values(tables[table], name, nw.col("day"))
+            return _of_kind(frame, TABLES[table].column(name).kind, covariate, plan)
+    yearly = [table for table, columns in _YEARLY.items() if table in tables and name in columns]
+    if yearly:
+        frame = _yearly(tables[yearly[0]], name)
+    elif name in measures:
         rows = tables["attainment"].filter(nw.col("measure") == name)
-        return Dated(_values(rows, "value", nw.col("day")), False, True)
-    numeric = TABLES["schools"].column(name).kind in ("number", "integer", "flag")
-    return Dated(_of_school(covariate, tables["schools"], starts, plan), False, numeric)
+        frame = _values(rows, "value", nw.col("day"))
+    else:
+        frame = _of_school(covariate, tables["schools"], starts, plan, engine)
+        kind = TABLES["schools"].column(name).kind
+    return _of_kind(frame, kind, covariate, plan)
+
+
+def _of_kind(frame: Frame, kind: str, covariate: Covariate, plan: Plan) -> Dated:
+    """Make of values a number or a category, as the plan says, else as the dictionary does."""
+    name, numeric = covariate.column, kind in ("number", "integer", "flag")
+    wrong = "is a day" if kind == "date" else "is no number in the data dictionary"
+    if kind == "date" or (covariate.kind == "number" and not numeric):
+        raise PlanError(
+            Problem(
+                f"{plan.path.name}, [covariates]",
+                f"`{name}` {wrong}",
+                "Leave it out, or take it as a category." if kind != "date" else "Leave it out.",
+            )
+        )
+    if numeric and covariate.kind == "category":
+        text = as_text("value", frame.collect_schema()["value"])
+        return Dated(frame.with_columns(text), name in LASTING, False)
+    return Dated(frame, name in LASTING, numeric)
 
 
 def _own(table: str, frame: Frame) -> set[str]:
@@ -199,10 +233,12 @@ def _yearly(rows: Frame, column: str) -> Frame:
     return _values(rows, column, nw.col("day"))
 
 
-def _of_school(covariate: Covariate, schools: Frame, starts: Frame, plan: Plan) -> Frame:
+def _of_school(
+    covariate: Covariate, schools: Frame, starts: Frame, plan: Plan, engine: Engine
+) -> Frame:
     """Give a pupil the figure of the school at time zero, on the day it was true.
 
-    A table of schools without years is as old as the plan says it is.
+    A row of the table of schools without a year is as old as the plan says it is.
     """
     name = covariate.column
     held = schools.collect_schema().names()
@@ -211,10 +247,13 @@ def _of_school(covariate: Covariate, schools: Frame, starts: Frame, plan: Plan) 
         on="urn",
         how="inner",
     )
+    undated = joined
+    closes = nw.lit(covariate.date, nw.Date)
     if "year" in held:
-        closes = nw.concat_str(nw.col("year").cast(nw.String), nw.lit("-08-31")).cast(nw.Date)
-        return _values(joined, name, closes)
-    if covariate.date is None:
+        undated = joined.filter(nw.col("year").is_null())
+        ends = nw.concat_str(nw.col("year").cast(nw.String), nw.lit("-08-31")).cast(nw.Date)
+        closes = nw.coalesce(ends, closes)
+    if covariate.date is None and engine.counts(undated, {"n": ~nw.col(name).is_null()})["n"]:
         raise PlanError(
             Problem(
                 f"{plan.path.name}, [covariates]",
@@ -222,11 +261,13 @@ def _of_school(covariate: Covariate, schools: Frame, starts: Frame, plan: Plan) 
                 f'Say its day: {{ column = "{name}", date = 2021-09-01 }}, with `placement_date`.',
             )
         )
-    return _values(joined, name, nw.lit(covariate.date).cast(nw.Date))
+    return _values(joined, name, closes)
 
 
-def _taken(dated: Dated, covariate: Covariate, starts: Frame, engine: Engine) -> tuple[Frame, bool]:
-    """Take the last value up to time zero, and whether there are values but only after it."""
+def _taken(
+    dated: Dated, covariate: Covariate, starts: Frame, engine: Engine
+) -> tuple[Frame, int, int]:
+    """Take the last value up to time zero; count the values, and those up to it."""
     name = covariate.column
     rows = dated.frame.join(starts.select("pupil_id", "zero"), on="pupil_id", how="inner")
     there = ~nw.col("value").is_null()
@@ -239,15 +280,12 @@ def _taken(dated: Dated, covariate: Covariate, starts: Frame, engine: Engine) ->
     else:
         chosen, nearness = rows.filter(~after), -nearness
     counts = engine.counts(rows, {"ever": there, "before": there & ~after})
-    late = not (covariate.after_placement or dated.lasting)
-    late = late and counts["ever"] > 0 and counts["before"] == 0
     # Values before those that are missing, the nearest to time zero first.
     ranked = chosen.with_columns(
         nw.when(there).then(0).otherwise(1).alias("missing"), nearness.alias("nearness")
     )
-    order = ("missing", "nearness", "value")
+    order = ("missing", "nearness", "value", "why")
     number = nw.col("pupil_id").cum_count().over("pupil_id", order_by=order)
     first = ranked.with_columns(number.alias("number")).filter(nw.col("number") == 1)
-    return first.select(
-        "pupil_id", nw.col("value").alias(name), nw.col("why").alias(WHY + name)
-    ), late
+    taken = first.select("pupil_id", nw.col("value").alias(name), nw.col("why").alias(WHY + name))
+    return taken, counts["ever"], counts["before"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import MappingProxyType
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -29,6 +30,9 @@ RECORD = {
     "ehcp_date": nw.Date,
 }
 
+#: Year groups without a number, as if they were counted back from Year 1.
+_BEFORE_YEAR_1 = MappingProxyType({"R": "0", "N2": "-1", "N1": "-2", "E2": "-3", "E1": "-4"})
+
 
 def starts(
     census: Frame, spells: Frame, rules: EligibilitySection, seed: int, engine: Engine
@@ -38,7 +42,7 @@ def starts(
     Parameters
     ----------
     census : narwhals LazyFrame
-        The table ``pupils`` with the ``day`` of each census.
+        The table ``pupils`` with the ``day`` of each census, one row a pupil and day.
     spells : narwhals LazyFrame
         ``pupil_id, start`` of the spells in a base that counts: read for the rule
         ``matched_date`` alone.
@@ -78,9 +82,8 @@ def _entry(records: Frame, rules: EligibilitySection) -> Frame:
         phases = [phase.lower() for phase in rules.phases]
         there = nw.col("phase").str.to_lowercase().is_in(phases)
         fits = nw.when(there).then(fits).otherwise(0)
-    order = ("unfit", "day", "urn")
     ranked = records.with_columns((1 - fits).alias("unfit")).with_columns(
-        nw.col("unfit").cum_count().over("pupil_id", order_by=order).alias("number")
+        nw.col("unfit").cum_count().over("pupil_id", order_by=("unfit", "day")).alias("number")
     )
     first = ranked.filter(nw.col("number") == 1)
     opens = _opens(nw.col("year"))
@@ -139,7 +142,10 @@ def _matched(records: Frame, spells: Frame, seed: int, engine: Engine) -> Frame:
     A pupil who was never placed draws from the first days of pupils of the same
     age who were, so that waiting to be placed is nobody's privilege.
     """
-    age = nw.when(nw.col("year_group").str.contains(r"^\d+$")).then(nw.col("year_group"))
+    group = nw.col("year_group")
+    age: nw.Expr = nw.when(group.str.contains(r"^\d+$")).then(group)
+    for early, number in _BEFORE_YEAR_1.items():
+        age = nw.when(group == early).then(nw.lit(number)).otherwise(age)
     born = records.with_columns((nw.col("year") - age.cast(nw.Int64)).alias("age_cohort"))
     pupils = born.group_by("pupil_id").agg(nw.col("age_cohort").min())
     placed = spells.group_by("pupil_id").agg(nw.col("start").min())

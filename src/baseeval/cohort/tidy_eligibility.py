@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.cohort.eligible import count_need_rules, exclusion
-from baseeval.cohort.keys import PUPIL, SCHOOL
+from baseeval.cohort.keys import PUPIL, SCHOOL, STATUS
 from baseeval.cohort.pupils import first_values
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.plan import Plan
@@ -51,15 +51,18 @@ def tidy_reasons(
         found = first_values(text, "said", step).rename({"said": name})
         table = table.join(found, on=PUPIL, how="left")
     if "consent" in rules.columns:
-        table = table.with_columns(nw.col("consent").cast(nw.Float64).alias("consent"))
+        # One refusal is enough, whenever it came.
+        lowest = rows.group_by(PUPIL).agg(nw.col(rules.columns["consent"]).min().alias("consent"))
+        table = table.drop("consent").join(lowest, on=PUPIL, how="left")
     judged = engine.keep(
         table.with_columns(exclusion(rules, set(rules.columns)).alias("reason")).join(
             first_values(rows, SCHOOL, baseline_step), on=PUPIL, how="left"
         )
     )
+    own = rows.filter(nw.col(STATUS) != "peer").select(PUPIL).unique()
     by_need = judged.filter(
         nw.col("reason").is_null() | nw.col("reason").is_in(["need", "no need"])
-    )
+    ).join(own, on=PUPIL, how="semi")
     left_out = judged.filter(~nw.col("reason").is_null())
     return (
         left_out.select(nw.col(PUPIL).alias("pupil"), "reason"),

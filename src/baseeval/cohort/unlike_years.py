@@ -9,6 +9,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
+from baseeval.cohort.keys import YEAR_OF
 from baseeval.contracts.vocabulary import PANDEMIC_ABSENCE, PANDEMIC_RESULTS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
@@ -25,7 +26,7 @@ def check_pooling(
     Parameters
     ----------
     rows : narwhals LazyFrame
-        ``wave, year`` and the outcomes' columns.
+        ``wave`` and the outcomes' columns, each with its ``year:name``.
     plan : Plan
     measures : sequence of str
         Of the table ``attainment``.
@@ -49,7 +50,8 @@ def check_pooling(
             continue
         column = outcome.columns()[0]
         held = rows.filter(~nw.col(column).is_null() & (nw.col("wave") >= 0))
-        pairs = engine.collect(held.select("wave", "year").unique(), ["wave", "year"]).to_pylist()
+        dated = held.select("wave", nw.col(YEAR_OF + column).alias("year")).unique()
+        pairs = engine.collect(dated, ["wave", "year"]).to_pylist()
         years: dict[int, set[int]] = {}
         for pair in pairs:
             years.setdefault(pair["wave"], set()).add(pair["year"])
@@ -123,13 +125,14 @@ def year_norms(
             )
             continue
         # In one order and in memory: the engine's parallel sums do not repeat to the last bit.
-        held = engine.collect(values.filter(~nw.col("v").is_null()), ["year", "pupil_id", "v"])
+        held = engine.collect(values.filter(~nw.col("v").is_null()), ["year", "v"])
         year = np.asarray(held.column("year"), dtype=np.int64)
         value = np.asarray(held.column("v"), dtype=np.float64)
         for one in np.unique(year):
             mine = value[year == one]
-            spread = float(mine.std(ddof=1)) if mine.size > 1 else 0.0
-            if spread > 0:
+            # Of figures all alike the SD need not come out as nought: sums are rounded.
+            if mine.max() > mine.min():
+                spread = float(mine.std(ddof=1))
                 records.append(
                     {"outcome": outcome.name, "year": int(one), "m": mine.mean(), "s": spread}
                 )
@@ -153,13 +156,20 @@ def _of_all(
     if outcome.kind == "sessions":
         attended, possible = nw.col(str(outcome.attended)), nw.col(str(outcome.possible))
         share = nw.when(possible > 0).then(attended / possible).otherwise(None)
-        return tables["attendance"].select("pupil_id", "year", share.alias("v"))
+        return tables[_holder(tables, str(outcome.attended))].select("year", share.alias("v"))
     if outcome.kind != "continuous":
         return None
     if outcome.column in measures:
         mine = tables["attainment"].filter(nw.col("measure") == outcome.column)
-        return mine.select("pupil_id", "year", nw.col("value").alias("v"))
+        return mine.select("year", nw.col("value").alias("v"))
+    column = str(outcome.column)
+    table = _holder(tables, column)
+    return tables[table].select("year", nw.col(column).alias("v")) if table else None
+
+
+def _holder(tables: Mapping[str, Frame], column: str) -> str:
+    """Name the table of a school year's figures that has a column; empty where none has."""
     for table in ("attendance", "exclusions"):
-        if table in tables and outcome.column in tables[table].collect_schema().names():
-            return tables[table].select("pupil_id", "year", nw.col(outcome.column).alias("v"))
-    return None
+        if table in tables and column in tables[table].collect_schema().names():
+            return table
+    return ""
