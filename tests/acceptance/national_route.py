@@ -217,9 +217,11 @@ def time_zero(folder: Path, rules: Rules) -> Iterator[str]:
         FROM census WHERE grade = '7'
         QUALIFY row_number() OVER (PARTITION BY id ORDER BY day) = 1"""
     yield """CREATE TABLE needs AS
-        SELECT c.id, c.need1, c.need2 FROM census c JOIN zero z USING (id)
-        WHERE c.year <= z.t AND (c.need1 IS NOT NULL OR c.need2 IS NOT NULL)
-        QUALIFY row_number() OVER (PARTITION BY c.id ORDER BY c.day) = 1"""
+        WITH early AS (SELECT c.* FROM census c JOIN zero z USING (id) WHERE c.year <= z.t)
+        SELECT id, arg_min(need1, day) FILTER (need1 IS NOT NULL) AS need1,
+            (array_agg(need2 ORDER BY day)
+                FILTER (need1 IS NOT NULL OR need2 IS NOT NULL))[1] AS need2
+        FROM early GROUP BY id HAVING need1 IS NOT NULL OR need2 IS NOT NULL"""
 
 
 def spells(folder: Path, rules: Rules) -> Iterator[str]:

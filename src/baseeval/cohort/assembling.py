@@ -12,7 +12,7 @@ import pandas as pd
 from baseeval.cohort.afterwards import outcome_rows, wave_columns
 from baseeval.cohort.asking import check_plan, count_strangers
 from baseeval.cohort.dating import date_tables
-from baseeval.cohort.eligible import count_need_rules, exclusion
+from baseeval.cohort.eligible import count_need_rules, exclusion, need_matches
 from baseeval.cohort.exposing import EXPOSURE, exposure
 from baseeval.cohort.keys import PUPIL
 from baseeval.cohort.predating import predate
@@ -128,7 +128,11 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     zero = engine.keep(_with_needs(zero, dated["pupils"]))
     reasons = _reasons(zero, rules, tables.frames["pupils"])
     judged = engine.keep(zero.join(reasons, on="pupil_id", how="left"))
-    arms = _arms(placed, judged, choices, engine)
+    # Whom another rule of need would let in have an arm too, to be counted under that rule.
+    eligible = judged.filter(nw.col("but_need").is_null())
+    if rules.needs:
+        eligible = eligible.filter(need_matches(rules, "either"))
+    arms = _arms(placed, engine.keep(eligible), choices, engine)
     judged = engine.keep(judged.join(arms, on="pupil_id", how="left"))
     reason = nw.coalesce(nw.col("reason"), nw.col("why_no_arm"))
     judged = engine.keep(judged.with_columns(reason.alias("reason")))
@@ -218,22 +222,32 @@ def _of_pupils(tables: Mapping[str, Frame], who: Frame, engine: Engine) -> dict[
 
 
 def _with_needs(zero: Frame, census: Frame) -> Frame:
-    """Add the needs first recorded, by the end of the first school year."""
+    """Add the needs first recorded, by the end of the first school year.
+
+    The primary need is the first one recorded; the secondary need is that of the first
+    record of any need, so that one added later is none.
+    """
     columns = {"pupil_id": nw.String, "day": nw.Date, "year": nw.Int64}
     needs = ("primary_need", "secondary_need")
     rows = with_only(census, {**columns, **dict.fromkeys(needs, nw.String)}).rename(
         {"year": "of_year"}
     )
     held = rows.join(zero.select("pupil_id", "year"), on="pupil_id", how="inner")
-    recorded = ~nw.col("primary_need").is_null() | ~nw.col("secondary_need").is_null()
-    early = held.filter(recorded & (nw.col("of_year") <= nw.col("year")))
+    early = held.filter(nw.col("of_year") <= nw.col("year"))
+    primary, secondary = (~nw.col(name).is_null() for name in needs)
     number = nw.col("pupil_id").cum_count().over("pupil_id", order_by="day")
-    first = early.with_columns(number.alias("number")).filter(nw.col("number") == 1)
-    return zero.join(first.select("pupil_id", *needs), on="pupil_id", how="left")
+    for name, recorded in zip(needs, (primary, primary | secondary), strict=True):
+        first = early.filter(recorded).with_columns(number.alias("number"))
+        first = first.filter(nw.col("number") == 1).select("pupil_id", name)
+        zero = zero.join(first, on="pupil_id", how="left")
+    return zero
 
 
 def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
-    """Say of each pupil why the rules leave them out, null where they do not."""
+    """Say of each pupil why the rules leave them out, null where they do not.
+
+    ``but_need`` is the reason that there would be whatever the need.
+    """
     held = census.collect_schema().names()
     present = {"year_group", "phase", "primary_need", "secondary_need", "sen_provision"}
     consent, withdrawn = nw.col("consent"), nw.col("withdrawn")
@@ -247,7 +261,16 @@ def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
         lowest = told.group_by("pupil_id").agg(*(nw.col(name).min() for name in ever))
         zero = zero.join(lowest, on="pupil_id", how="left")
         present |= set(ever)
-    reason = exclusion(rules, present)
+    whatever = rules.model_copy(update={"needs": []})
+    return zero.select(
+        "pupil_id",
+        _settled(rules, exclusion(rules, present)).alias("reason"),
+        _settled(rules, exclusion(whatever, present)).alias("but_need"),
+    )
+
+
+def _settled(rules: EligibilitySection, reason: nw.Expr) -> nw.Expr:
+    """Add the reasons that lie in the time zero."""
     if rules.time_zero != "school_entry":
         # Without a time zero nothing can be said of the pupil as at time zero.
         first = nw.coalesce(reason.is_in(["consent", "withdrawn"]), nw.lit(False))
@@ -257,12 +280,10 @@ def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
         outside = outside | (nw.col("year") < rules.first_year)
     if rules.last_year is not None:
         outside = outside | (nw.col("year") > rules.last_year)
-    reason = nw.when(reason.is_null() & outside).then(nw.lit("cohort")).otherwise(reason)
-    return zero.select("pupil_id", reason.alias("reason"))
+    return nw.when(reason.is_null() & outside).then(nw.lit("cohort")).otherwise(reason)
 
 
-def _arms(placed: Placed, judged: Frame, rules: PlacementRules, engine: Engine) -> Frame:
-    eligible = judged.filter(nw.col("reason").is_null())
+def _arms(placed: Placed, eligible: Frame, rules: PlacementRules, engine: Engine) -> Frame:
     who = eligible.select("pupil_id", "urn", "year", nw.col("zero").alias("on"))
     found = arms_on(placed, who, rules, engine)
     if rules.movers == "modal":
@@ -335,7 +356,7 @@ def _with_links(frame: Frame, peers: Frame, plan: Plan, engine: Engine) -> Frame
 
 def _need_rules(judged: Frame, rules: EligibilitySection, engine: Engine) -> pd.DataFrame:
     """Count under each rule those whom nothing but the need could leave out."""
-    by_need = nw.col("reason").is_null() | nw.col("reason").is_in(["need", "no need"])
+    by_need = nw.col("but_need").is_null() & ~nw.col("arm").is_null()
     return count_need_rules(judged.filter(by_need), rules, "urn", engine)
 
 

@@ -53,8 +53,9 @@ KINDS: Mapping[str, KindSpec] = MappingProxyType(
         "sessions": KindSpec(
             "sessions",
             "proportion of sessions",
-            "Sessions attended divided by sessions possible, one proportion a pupil and wave; "
-            "each pupil counts the same however many sessions were possible.",
+            "Sessions attended, or missed where the name says so, divided by sessions possible, "
+            "one proportion a pupil and wave; each pupil counts the same however many sessions "
+            "were possible.",
         ),
         "scale": KindSpec(
             "scale",
