@@ -30,6 +30,8 @@ if TYPE_CHECKING:
         UsageError,
     )
     from baseeval.examining import Examination, examine_study
+    from baseeval.measures.agreement import Reliability, check_reliability
+    from baseeval.measures.comparability import Invariance, check_invariance
     from baseeval.plan import Plan
     from baseeval.registering import list_bases, write_register
     from baseeval.reporting.check_html import check_page
@@ -49,15 +51,19 @@ _HOMES = {
     "DisclosureError": "errors",
     "EstimationError": "errors",
     "Examination": "examining",
+    "Invariance": "measures.comparability",
     "Plan": "plan",
     "PlanError": "errors",
     "RESULT_COLUMNS": "results",
+    "Reliability": "measures.agreement",
     "UsageError": "errors",
     "Weights": "results",
     "build_cohort": "cohort.building",
     "check_balance": "design.balancing",
+    "check_invariance": "measures.comparability",
     "check_lines": "reporting.check_terminal",
     "check_page": "reporting.check_html",
+    "check_reliability": "measures.agreement",
     "check_study": "study",
     "estimate": "effects.estimating",
     "examine_study": "examining",
@@ -89,14 +95,18 @@ __all__ = [
     "DisclosureError",
     "EstimationError",
     "Examination",
+    "Invariance",
     "Plan",
     "PlanError",
+    "Reliability",
     "UsageError",
     "Weights",
     "build_cohort",
     "check_balance",
+    "check_invariance",
     "check_lines",
     "check_page",
+    "check_reliability",
     "check_study",
     "estimate",
     "examine_study",

@@ -393,3 +393,35 @@ def test_a_refusal_at_a_later_wave_of_a_tidy_table_is_honoured():
     )
 
     assert set(covariate(cohort, "arm")) == set("cde")
+
+
+def test_exclusions_in_contract_form_are_read_by_their_contract(tmp_path):
+    given = {
+        "pupils": pd.DataFrame(
+            {
+                "pupil_id": ["a", "b"],
+                "year": [2021, 2021],
+                "urn": ["100001", "100002"],
+                "year_group": ["7", "7"],
+                "sen_unit": [1, 0],
+            }
+        ),
+        "exclusions": pd.DataFrame(
+            {"pupil_id": ["a", "b"], "year": [2021, 2021], "suspension_sessions": [4, 0]}
+        ),
+    }
+    plan = plan_from_keys(
+        {
+            "study": {"name": "s", "title": "S"},
+            "data": {"source": "contracts"},
+            "outcomes": [{"name": "lost", "kind": "continuous", "column": "suspension_sessions"}],
+        },
+        tmp_path / "study.toml",
+    )
+    cohort = build_cohort(plan, Engine(), given)
+    rows = cohort.engine.collect(cohort.outcomes, ["pupil"]).to_pylist()
+
+    assert [(row["pupil"], row["wave"], row["value"]) for row in rows] == [
+        ("a", "1", 4.0),
+        ("b", "1", 0.0),
+    ]

@@ -102,4 +102,4 @@ waves_out <- c(list(waves = waves, moments = list(moments(w))), lapply(long_fits
 
 versions <- c(list(R = R.version.string), setNames(lapply(c("lavaan", "psych"), function(v) as.character(packageVersion(v))), c("lavaan", "psych")))
 write_json(list(versions = versions, holzinger = holzinger, nine_tests = nine, star = star_out, waves = waves_out),
-           file.path(here, "psychometrics.json"), digits = NA, auto_unbox = TRUE, na = "null", null = "null")
+           file.path(here, "psychometrics.json"), digits = I(12), auto_unbox = TRUE, na = "null", null = "null")
