@@ -43,6 +43,30 @@ COLUMNS = (
     column("overall", "number", "Absence, of both kinds", unit="sessions", low=0, source=_ABSENCE),
     column("illness", "number", "Absence for illness", unit="sessions", low=0, source="Reason I"),
     column("medical", "number", "Medical appointments", unit="sessions", low=0, source="Reason M"),
+    column(
+        "part_time",
+        "number",
+        "Authorised absence under a part-time timetable; no code for it before August 2024",
+        unit="sessions",
+        low=0,
+        source="Register code C2",
+    ),
+    column(
+        "late",
+        "number",
+        "Attended, late, before the register closed",
+        unit="sessions",
+        low=0,
+        source="Register code L",
+    ),
+    column(
+        "not_counted",
+        "number",
+        "In the register and not possible: closed, kept away, elsewhere, without a mark to read",
+        unit="sessions",
+        low=0,
+        source="Register codes, such as D, X, Y, Z, #",
+    ),
     column("pandemic", "flag", "A year in which absence was not recorded like another's"),
 )
 

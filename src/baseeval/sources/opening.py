@@ -19,9 +19,18 @@ from baseeval.sources.crosswalk import (
 )
 from baseeval.sources.gathering import Gathered, gather_files, gather_frames
 from baseeval.sources.given import take
+from baseeval.sources.marks import read_marks
 from baseeval.sources.npd import NPD_FILES, read_npd
 from baseeval.sources.school_files import SCHOOL_FILES, read_school_files
 from baseeval.sources.tables import ReadOptions, Tables
+
+#: Keys of [data.files] of which a study has one: each pair makes one table.
+_SAME = (
+    ("census", "pupils"),
+    ("absence", "attendance"),
+    ("marks", "attendance"),
+    ("marks", "absence"),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +93,7 @@ def open_tables(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = No
     gathered: dict[str, Gathered] = {}
     problems: list[Problem] = []
     for key in keys:
-        crosswalk = with_headings(_crosswalk(key), plan.data.columns.get(key, {}))
+        crosswalk = with_headings(_crosswalk(key, plan), plan.data.columns.get(key, {}))
         try:
             if key in given:
                 frames = take(given[key], engine, key)
@@ -101,8 +110,13 @@ def open_tables(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = No
     return Opened(_read(plan, gathered, engine), files)
 
 
-def _crosswalk(key: str) -> Crosswalk:
-    name = NPD_FILES.get(key) or SCHOOL_FILES.get(key)
+def _extracts(plan: Plan) -> Mapping[str, str]:
+    """Return the keys that stand for extracts, of which `exclusions` is a contract's name too."""
+    return NPD_FILES if plan.data.source == "npd" else {}
+
+
+def _crosswalk(key: str, plan: Plan) -> Crosswalk:
+    name = _extracts(plan).get(key) or SCHOOL_FILES.get(key)
     if name is not None and name not in TABLES:
         return load_crosswalk(name)
     return contract_crosswalk(TABLES[key])
@@ -123,10 +137,10 @@ def _check_keys(plan: Plan, keys: list[str]) -> None:
         for key in plan.data.columns
         if key not in keys
     ]
-    for own, contract in (("census", "pupils"), ("absence", "attendance")):
-        if own in keys and contract in keys:
+    for one, other in _SAME:
+        if one in keys and other in keys:
             problems.append(
-                Problem(where, f"`{own}` and `{contract}` are the same table", "Name one of them.")
+                Problem(where, f"`{one}` and `{other}` are the same table", "Name one of them.")
             )
     if problems:
         raise PlanError(problems)
@@ -135,7 +149,7 @@ def _check_keys(plan: Plan, keys: list[str]) -> None:
 def _read(plan: Plan, gathered: Mapping[str, Gathered], engine: Engine) -> Tables:
     """Read each table by its source, those in contract form as they stand."""
     options = ReadOptions(plan.data.blank_sen)
-    extract = {key: one for key, one in gathered.items() if key in NPD_FILES}
+    extract = {key: one for key, one in gathered.items() if key in _extracts(plan)}
     schools = {key: one for key, one in gathered.items() if key in SCHOOL_FILES}
     parts = []
     if extract:
@@ -149,7 +163,10 @@ def _read(plan: Plan, gathered: Mapping[str, Gathered], engine: Engine) -> Table
     for key, one in gathered.items():
         if key in extract or key in schools:
             continue
-        read = read_contract(one.frame, TABLES[key], engine, one.label)
-        frames[key], coded[key], labels[key] = read.frame, read.coded, one.label
+        if key == "marks":
+            table, read = "attendance", read_marks(one, engine)
+        else:
+            table, read = key, read_contract(one.frame, TABLES[key], engine, one.label)
+        frames[table], coded[table], labels[table] = read.frame, read.coded, one.label
         faults += [*one.faults, *read.faults]
     return Tables(frames, tuple(faults), coded, labels)
