@@ -4,19 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from baseeval.contracts.registry import TABLES
+from baseeval.engine.days import day_number
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import PlanError, Problem
-from baseeval.placement.dates import day_number
 from baseeval.plan import Covariate, Plan, nearest
-from baseeval.sources.reading import as_text
+from baseeval.sources.cells import as_text
 from baseeval.sources.values import WHY
-
-Frame = nw.LazyFrame[Any]
 
 #: What of a pupil does not change: any record may say it.
 LASTING = ("sex", "birth_year", "birth_month", "ethnicity", "language")
@@ -269,7 +267,9 @@ def _taken(
 ) -> tuple[Frame, int, int]:
     """Take the last value up to time zero; count the values, and those up to it."""
     name = covariate.column
-    rows = dated.frame.join(starts.select("pupil_id", "zero"), on="pupil_id", how="inner")
+    rows = engine.keep(
+        dated.frame.join(starts.select("pupil_id", "zero"), on="pupil_id", how="inner")
+    )
     there = ~nw.col("value").is_null()
     after = nw.coalesce(nw.col("day") > nw.col("zero"), nw.lit(True))
     nearness = day_number(nw.col("day"))
@@ -288,4 +288,4 @@ def _taken(
     number = nw.col("pupil_id").cum_count().over("pupil_id", order_by=order)
     first = ranked.with_columns(number.alias("number")).filter(nw.col("number") == 1)
     taken = first.select("pupil_id", nw.col("value").alias(name), nw.col("why").alias(WHY + name))
-    return taken, counts["ever"], counts["before"]
+    return engine.keep(taken), counts["ever"], counts["before"]
