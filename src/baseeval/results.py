@@ -20,6 +20,9 @@ Floats = NDArray[np.float64]
 
 ARMS: tuple[str, ...] = ("base", "host_mainstream", "non_host")
 
+#: Of a later wave: a pupil whom no census of that school year saw.
+NOT_SEEN = "not seen"
+
 #: Each contrast is read first arm minus second.
 CONTRASTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {

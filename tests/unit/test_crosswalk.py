@@ -10,20 +10,13 @@ from hypothesis import strategies as st
 from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault
-from baseeval.sources.crosswalk import (
-    Crosswalk,
-    contract_crosswalk,
-    full_year,
-    load_crosswalk,
-    match_headings,
-    recoded,
-    renamed,
-    with_headings,
-)
+from baseeval.sources.crosswalk import Crosswalk, contract_crosswalk, load_crosswalk, with_headings
 from baseeval.sources.gathering import gather_files, gather_frames
+from baseeval.sources.headings import full_year, match_headings, renamed
 from baseeval.sources.npd import NPD_FILES
 from baseeval.sources.npd_absence import read_absence
 from baseeval.sources.npd_outcomes import MEASURES
+from baseeval.sources.recoding import recoded
 
 CENSUS = load_crosswalk("npd_census")
 KEYS = ("PupilMatchingRefAnonymous_SPR22", "URN_SPR22")

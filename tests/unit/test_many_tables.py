@@ -442,3 +442,14 @@ def test_time_in_a_base_is_a_measure(tmp_path):
     assert value["beside", "2"] == 0
     # Last seen in the base on 21 January 2021, and not in it a year later.
     assert value["back in class", "2"] == (dt.date(2021, 1, 21) - dt.date(2020, 9, 1)).days + 1
+
+
+def test_a_fault_told_of_one_table_is_told_of_another_too(tmp_path):
+    """GIAS and the file of placements each hold a word for a base that nobody knows."""
+    place = {"pupil_id": "placed", "urn": HOST, "base_type": "The Orchard", "start": "2020-09-01"}
+    school = {"URN": HOST, "TypeOfResourcedProvision (name)": "Zebra House"}
+    given = {**tables(), "placements": pd.DataFrame([place]), "gias": pd.DataFrame([school])}
+    cohort = build(tmp_path, given)
+
+    told = [fault for fault in cohort.faults if fault.rule == "unknown_base_word"]
+    assert sorted(fault.file for fault in told) == ["placements", "tables['gias']"]

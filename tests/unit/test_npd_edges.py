@@ -20,7 +20,7 @@ from baseeval.sources.gathering import gather_files
 from baseeval.sources.npd import read_npd
 from baseeval.sources.npd_outcomes import MEASURES, RESULTS, SPECIAL, STATUS_OF_OUTCOME
 from baseeval.sources.npd_results import read_results
-from baseeval.sources.npd_rows import one_each
+from baseeval.sources.rows import one_each
 from baseeval.sources.tables import ReadOptions
 
 NPD: dict[str, Any] = runpy.run_path(str(Path(__file__).parents[1] / "npd_extract.py"))

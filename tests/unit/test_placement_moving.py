@@ -1,11 +1,11 @@
-"""Who moved between arms, and how long pupils were in a base."""
+"""How long pupils were in a base, and for how much of the week."""
 
 import runpy
 from pathlib import Path
 
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.placement.finding import find_placements
-from baseeval.placement.moving import count_movers, measure_time
+from baseeval.placement.moving import measure_time
 from baseeval.placement.rules import PlacementRules
 
 HELP = runpy.run_path(str(Path(__file__).with_name("placement_tables.py")))
@@ -28,23 +28,6 @@ WHO = """
     y        | A   | 2022 | 2021-10-07 | 2023-07-20
     z        | A   | 2022 | 2021-10-07 | 2023-07-20
 """
-
-
-def test_movers_are_counted_by_year_since_entry():
-    rules = PlacementRules(types=("sen_unit",), already_placed="keep")
-    with Engine() as engine:
-        tables = tables_in(engine, pupils=PUPILS, who=WHO)
-        placed = find_placements({"pupils": tables["pupils"]}, rules, engine)
-        found = count_movers(placed, tables["who"], rules, engine)
-
-    assert [tuple(row) for row in found.to_numpy()] == [
-        (1, "base", "host_mainstream", 1),
-        (1, "host_mainstream", "base", 1),
-        (1, "host_mainstream", "not seen", 1),
-        (2, "base", "non_host", 1),
-        (2, "host_mainstream", "base", 1),
-        (2, "host_mainstream", "in no arm", 1),
-    ]
 
 
 def test_days_and_share_of_time():

@@ -5,6 +5,7 @@ from datetime import date
 from pathlib import Path
 
 import narwhals.stable.v2 as nw
+import pyarrow as pa
 import pytest
 
 from baseeval.contracts.vocabulary import (
@@ -13,11 +14,12 @@ from baseeval.contracts.vocabulary import (
     WHITE_PAPER_BASES,
     WHITE_PAPER_BY_TYPE,
 )
+from baseeval.engine.days import day_number, school_year
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import UsageError
-from baseeval.placement.dates import census_day, day_number, school_year
+from baseeval.placement.dates import census_day
 from baseeval.placement.finding import find_placements
-from baseeval.placement.naming import base_type_of, white_paper_word
+from baseeval.placement.naming import white_paper_word, with_types
 from baseeval.placement.rules import PlacementRules
 
 HELP = runpy.run_path(str(Path(__file__).with_name("placement_tables.py")))
@@ -332,15 +334,22 @@ def test_rules_name_every_wrong_value():
     ]
 
 
+def types_of(words):
+    with Engine() as engine:
+        table = pa.table({"row": list(range(len(words))), "base_type": words})
+        return engine.collect(with_types(engine.table(table)), ["row"])["base_type"].to_pylist()
+
+
 def test_every_word_is_of_a_type_and_documented(root):
     page = (root / "docs" / "methods" / "placement.md").read_text(encoding="utf-8")
     rows = {line.split("|")[1].strip(" `"): line for line in page.splitlines() if "|" in line}
 
-    assert all(base_type_of(code) == code for code in BASE_TYPES)
+    assert types_of(list(BASE_TYPES)) == list(BASE_TYPES)
     assert set(WHITE_PAPER_BY_TYPE) == set(BASE_TYPES)
-    for word, code in BASE_WORDS.items():
-        assert base_type_of(f" {word.upper().replace(' ', '-')}.") == code
-        assert word in rows[code]
+    written = [f" {word.upper().replace(' ', '-')}." for word in BASE_WORDS]
+    assert types_of(written) == list(BASE_WORDS.values())
+    assert types_of(["A.R.P. ", "The Orchard"]) == ["enhanced_resource_provision", "unknown"]
+    assert all(word in rows[code] for word, code in BASE_WORDS.items())
     assert all(WHITE_PAPER_BASES[word] in rows[code] for code, word in WHITE_PAPER_BY_TYPE.items())
 
 

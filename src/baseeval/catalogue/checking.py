@@ -8,7 +8,7 @@ from baseeval.catalogue.entries import Feature, Outcome, Scale
 from baseeval.contracts.bases import CONTRACT
 from baseeval.errors import Problem
 
-_MEND = "Mend the catalogue's file."
+MEND = "Mend the catalogue's file."
 
 
 def scale_faults(scales: Collection[Scale], sources: Collection[str]) -> Iterator[Problem]:
@@ -26,7 +26,7 @@ def scale_faults(scales: Collection[Scale], sources: Collection[str]) -> Iterato
     """
     for scale in scales:
         for what in (*_scale(scale), *_sources(scale.sources, sources)):
-            yield Problem(f"scales.toml, {scale.name}", what, _MEND)
+            yield Problem(f"scales.toml, {scale.name}", what, MEND)
 
 
 def outcome_faults(
@@ -46,7 +46,7 @@ def outcome_faults(
     """
     for outcome in outcomes:
         for what in (*_outcome(outcome, scales), *_sources(outcome.sources, sources)):
-            yield Problem(f"outcomes.toml, {outcome.name}", what, _MEND)
+            yield Problem(f"outcomes.toml, {outcome.name}", what, MEND)
 
 
 def feature_faults(features: Collection[Feature], sources: Collection[str]) -> Iterator[Problem]:
@@ -63,7 +63,7 @@ def feature_faults(features: Collection[Feature], sources: Collection[str]) -> I
     """
     for feature in features:
         for what in (*_feature(feature), *_sources(feature.sources, sources)):
-            yield Problem(f"features.toml, {feature.name}", what, _MEND)
+            yield Problem(f"features.toml, {feature.name}", what, MEND)
 
 
 def _sources(cited: tuple[str, ...], known: Collection[str]) -> Iterator[str]:

@@ -12,13 +12,11 @@ from typing import Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from baseeval.catalogue.checking import feature_faults, outcome_faults, scale_faults
+from baseeval.catalogue.checking import MEND, feature_faults, outcome_faults, scale_faults
 from baseeval.catalogue.entries import Feature, Outcome, Scale, Source
 from baseeval.errors import BaseevalError, Problem
 
 Entry = TypeVar("Entry", Source, Scale, Outcome, Feature)
-
-_MEND = "Mend the catalogue's file."
 
 
 @cache
@@ -121,7 +119,7 @@ def read_entries(
             row, *keys = detail["loc"]
             named = rows[int(row)].get("name", f"entry {int(row) + 1}")
             where = f"{file}, {named}, `{'.'.join(str(key) for key in keys)}`"
-            problems.append(Problem(where, detail["msg"][:1].lower() + detail["msg"][1:], _MEND))
+            problems.append(Problem(where, detail["msg"][:1].lower() + detail["msg"][1:], MEND))
     counts = Counter(row.get("name") for row in rows)
     problems += [
         Problem(f"{file}, {name}", f"{count} entries have this name", "Name each once.")

@@ -7,20 +7,17 @@ exclusions of a year that time zero divides belong to neither.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import narwhals.stable.v2 as nw
 
 from baseeval.cohort.keys import YEAR_OF
 from baseeval.contracts.columns import ColumnContract
+from baseeval.engine.days import day_number, school_year
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, yes
 from baseeval.errors import DataError, Fault, fault
-from baseeval.placement.dates import day_number, school_year
-from baseeval.placement.frames import yes
 from baseeval.plan import OutcomeSection, Plan
 from baseeval.sources.values import WHY, read_values
-
-Frame = nw.LazyFrame[Any]
 
 #: What can be measured of a school year only as a whole.
 WHOLE_YEAR = ("attendance", "exclusions")

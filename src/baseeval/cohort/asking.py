@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import narwhals.stable.v2 as nw
 
@@ -12,10 +11,9 @@ from baseeval.cohort.exposing import EXPOSURE
 from baseeval.contracts.registry import TABLES
 from baseeval.contracts.vocabulary import NEEDS, PHASES, YEAR_GROUPS
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import Fault, PlanError, Problem, fault
 from baseeval.plan import Plan, nearest
-
-Frame = nw.LazyFrame[Any]
 
 #: Names that the rows of a study need, whatever their case: the engine does not tell it apart.
 _TAKEN = ("pupil_id", "arm", "wave", "is_peer", "peer_of")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
@@ -12,26 +11,23 @@ import pandas as pd
 from baseeval.cohort.afterwards import outcome_rows, wave_columns
 from baseeval.cohort.asking import check_plan, count_strangers
 from baseeval.cohort.dating import date_tables
-from baseeval.cohort.eligible import count_need_rules, exclusion, need_matches
+from baseeval.cohort.eligible import count_need_rules, need_matches
+from baseeval.cohort.excluding import reasons_of, with_needs
 from baseeval.cohort.exposing import EXPOSURE, exposure
 from baseeval.cohort.keys import PUPIL
+from baseeval.cohort.peering import and_peers, dated_peers, with_links
 from baseeval.cohort.predating import predate
 from baseeval.cohort.starting import starts
 from baseeval.cohort.unlike_years import check_pooling, year_norms
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import DataError, Fault, Problem
 from baseeval.placement.arms import NO_SCHOOL, arms_by_year, arms_on, modal_arms
 from baseeval.placement.finding import Placed, find_placements
-from baseeval.placement.frames import with_only
 from baseeval.placement.rules import PlacementRules
 from baseeval.plan import EligibilitySection, PlacementSection, Plan
 from baseeval.sources.tables import Tables
-from baseeval.sources.values import WHY, Typed
-
-Frame = nw.LazyFrame[Any]
-
-#: Why a cell says nothing though something stands in it: what it says against is believed.
-_NO_CONSENT, _NO_DAY = "not yes or no", "not a date"
+from baseeval.sources.values import Typed
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,8 +121,8 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     placed = find_placements({**tables.frames, "pupils": dated["pupils"]}, choices, engine)
     counted = placed.spells.filter(choices.counts())
     zero = starts(dated["pupils"], counted, rules, plan.study.seed, engine)
-    zero = engine.keep(_with_needs(zero, dated["pupils"]))
-    reasons = _reasons(zero, rules, tables.frames["pupils"])
+    zero = engine.keep(with_needs(zero, dated["pupils"]))
+    reasons = reasons_of(zero, rules, tables.frames["pupils"])
     judged = engine.keep(zero.join(reasons, on="pupil_id", how="left"))
     # Whom another rule of need would let in have an arm too, to be counted under that rule.
     eligible = judged.filter(nw.col("but_need").is_null())
@@ -143,8 +139,8 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     within = engine.keep(candidates.filter(nw.col("reason").is_null()))
     own = _of_pupils(dated, within, engine)
     covariates, numeric = predate(own, within, plan, measures, engine)
-    peers = _peers(dated, within)
-    measured = within if peers is None else _and_peers(within, peers)
+    peers = dated_peers(dated, within)
+    measured = within if peers is None else and_peers(within, peers)
     sources = own if peers is None else dict(dated)
     if set(EXPOSURE) & set(wave_columns(plan)):
         sources["exposure"] = exposure(placed, within, choices, engine)
@@ -154,7 +150,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     pandemic = check_pooling(rows, plan, measures, engine)
     frame = _together(judged, rows, plan, engine)
     if peers is not None:
-        frame = _with_links(frame, peers, plan, engine)
+        frame = with_links(frame, peers, plan, engine)
     yearly = _yearly(placed, within, choices, engine)
     census = dated["pupils"].select("year").unique()
     return Assembled(
@@ -180,7 +176,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
         yearly=yearly,
         by_year=_by_wave(yearly, within, engine) if choices.movers == "time_varying" else None,
         need_rules=_need_rules(candidates, rules, engine),
-        faults=(*doubts, *_new(placed.faults, tables.faults), *faults),
+        faults=(*doubts, *_new(placed.faults, tables), *faults),
     )
 
 
@@ -197,10 +193,14 @@ def _rules(section: PlacementSection) -> PlacementRules:
     )
 
 
-def _new(found: tuple[Fault, ...], known: tuple[Fault, ...]) -> tuple[Fault, ...]:
-    """Leave out what the contract of the table has told already."""
-    told = {fault.rule for fault in known}
-    return tuple(fault for fault in found if fault.rule not in told)
+def _new(found: tuple[Fault, ...], tables: Tables) -> tuple[Fault, ...]:
+    """Leave out what the contract of the same table has told already."""
+    told = {(fault.file, fault.rule) for fault in tables.faults}
+    return tuple(
+        fault
+        for fault in found
+        if (tables.labels.get(fault.file, fault.file), fault.rule) not in told
+    )
 
 
 def _measures(tables: Mapping[str, Frame], engine: Engine) -> list[str]:
@@ -219,68 +219,6 @@ def _of_pupils(tables: Mapping[str, Frame], who: Frame, engine: Engine) -> dict[
         else frame
         for name, frame in tables.items()
     }
-
-
-def _with_needs(zero: Frame, census: Frame) -> Frame:
-    """Add the needs first recorded, by the end of the first school year.
-
-    The primary need is the first one recorded; the secondary need is that of the first
-    record of any need, so that one added later is none.
-    """
-    columns = {"pupil_id": nw.String, "day": nw.Date, "year": nw.Int64}
-    needs = ("primary_need", "secondary_need")
-    rows = with_only(census, {**columns, **dict.fromkeys(needs, nw.String)}).rename(
-        {"year": "of_year"}
-    )
-    held = rows.join(zero.select("pupil_id", "year"), on="pupil_id", how="inner")
-    early = held.filter(nw.col("of_year") <= nw.col("year"))
-    primary, secondary = (~nw.col(name).is_null() for name in needs)
-    number = nw.col("pupil_id").cum_count().over("pupil_id", order_by="day")
-    for name, recorded in zip(needs, (primary, primary | secondary), strict=True):
-        first = early.filter(recorded).with_columns(number.alias("number"))
-        first = first.filter(nw.col("number") == 1).select("pupil_id", name)
-        zero = zero.join(first, on="pupil_id", how="left")
-    return zero
-
-
-def _reasons(zero: Frame, rules: EligibilitySection, census: Frame) -> Frame:
-    """Say of each pupil why the rules leave them out, null where they do not.
-
-    ``but_need`` is the reason that there would be whatever the need.
-    """
-    held = census.collect_schema().names()
-    present = {"year_group", "phase", "primary_need", "secondary_need", "sen_provision"}
-    consent, withdrawn = nw.col("consent"), nw.col("withdrawn")
-    no = (consent == 0) | (nw.col(WHY + "consent") == _NO_CONSENT)
-    left = ~withdrawn.is_null() | (nw.col(WHY + "withdrawn") == _NO_DAY)
-    said = {"consent": nw.when(no).then(0), "withdrawn": nw.when(left).then(1)}
-    ever = [name for name in said if name in held]
-    if ever:
-        # One refusal, or one withdrawal, is enough, legible or not.
-        told = census.select("pupil_id", *(said[name].alias(name) for name in ever))
-        lowest = told.group_by("pupil_id").agg(*(nw.col(name).min() for name in ever))
-        zero = zero.join(lowest, on="pupil_id", how="left")
-        present |= set(ever)
-    whatever = rules.model_copy(update={"needs": []})
-    return zero.select(
-        "pupil_id",
-        _settled(rules, exclusion(rules, present)).alias("reason"),
-        _settled(rules, exclusion(whatever, present)).alias("but_need"),
-    )
-
-
-def _settled(rules: EligibilitySection, reason: nw.Expr) -> nw.Expr:
-    """Add the reasons that lie in the time zero."""
-    if rules.time_zero != "school_entry":
-        # Without a time zero nothing can be said of the pupil as at time zero.
-        first = nw.coalesce(reason.is_in(["consent", "withdrawn"]), nw.lit(False))
-        reason = nw.when(nw.col("zero").is_null() & ~first).then(nw.col("why")).otherwise(reason)
-    outside = nw.lit(False)
-    if rules.first_year is not None:
-        outside = outside | (nw.col("year") < rules.first_year)
-    if rules.last_year is not None:
-        outside = outside | (nw.col("year") > rules.last_year)
-    return nw.when(reason.is_null() & outside).then(nw.lit("cohort")).otherwise(reason)
 
 
 def _arms(placed: Placed, eligible: Frame, rules: PlacementRules, engine: Engine) -> Frame:
@@ -329,29 +267,6 @@ def _by_wave(yearly: Frame, within: Frame, engine: Engine) -> Frame:
             "pupil", nw.col("wave").cast(nw.String).alias("wave"), nw.col("arm_then").alias("now")
         )
     )
-
-
-def _peers(tables: Mapping[str, Frame], within: Frame) -> Frame | None:
-    """Give each peer the time zero of the pupil whose peer it is."""
-    if "peers" not in tables:
-        return None
-    links = tables["peers"].select("pupil_id", "peer_of")
-    of = within.select(nw.col("pupil_id").alias("peer_of"), "zero", "year")
-    return links.join(of, on="peer_of", how="left")
-
-
-def _and_peers(within: Frame, peers: Frame) -> Frame:
-    columns = ["pupil_id", "zero", "year"]
-    own = within.select(*columns).join(peers.select("pupil_id"), on="pupil_id", how="anti")
-    return nw.concat([own, peers.select(*columns)], how="vertical")
-
-
-def _with_links(frame: Frame, peers: Frame, plan: Plan, engine: Engine) -> Frame:
-    """Say of every row whether it is a peer's, and whose."""
-    links = peers.select(nw.col("pupil_id").alias(plan.data.pupil), "peer_of")
-    held = frame.join(links, on=plan.data.pupil, how="left")
-    is_peer = nw.when(nw.col("peer_of").is_null()).then(nw.lit("0")).otherwise(nw.lit("1"))
-    return engine.keep(held.with_columns(is_peer.alias("is_peer")))
 
 
 def _need_rules(judged: Frame, rules: EligibilitySection, engine: Engine) -> pd.DataFrame:

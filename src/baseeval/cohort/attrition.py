@@ -14,9 +14,8 @@ from numpy.typing import NDArray
 from baseeval.cohort.keys import PUPIL, WAVE
 from baseeval.cohort.laying import Laid
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.results import ARMS
-
-Frame = nw.LazyFrame[Any]
 
 _COLUMNS = ["wave", "arm", "covariate", "level", "pupils", "lost", "n_stayed", "n_lost", "smd"]
 

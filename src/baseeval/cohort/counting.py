@@ -11,10 +11,11 @@ import pandas as pd
 from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, STEP, WAVE
 from baseeval.cohort.pupils import FATES
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT
 from baseeval.results import ARMS, Flow
 from baseeval.sources.values import WHY
 
-_NUMBER = nw.len().cast(nw.Int64).alias("pupils")
+_NUMBER = COUNT.alias("pupils")
 #: A pupil without a school stands in none: `n_unique` counts the null as one more.
 _SCHOOLS = (
     nw.col(SCHOOL).n_unique().cast(nw.Int64) - nw.col(SCHOOL).is_null().cast(nw.Int64).max()

@@ -7,6 +7,7 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 from baseeval.cohort.keys import PUPIL, STEP
+from baseeval.cohort.pupils import pupils_in_words
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, PlanError, Problem
 from baseeval.plan import Covariate, Plan
@@ -57,7 +58,7 @@ def covariate_table(
     problems = [
         Problem(
             f"{file}, column `{c.column}`",
-            f"the covariate changes between waves for {_pupils(changing[c.column])}",
+            f"the covariate changes between waves for {pupils_in_words(changing[c.column])}",
             "Name `baseline_wave` in [data]: the value of that wave is taken.",
         )
         for c in covariates
@@ -88,10 +89,6 @@ def _next(plan: Plan, waves: tuple[str, ...]) -> str | None:
     """Return the wave after the baseline."""
     later = waves.index(str(plan.data.baseline_wave)) + 1
     return waves[later] if later < len(waves) else None
-
-
-def _pupils(count: int) -> str:
-    return "1 pupil" if count == 1 else f"{count} pupils"
 
 
 def _at(rows: nw.LazyFrame[Any], column: str, step: int | None) -> nw.LazyFrame[Any]:

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import narwhals.stable.v2 as nw
 
+from baseeval.engine.days import school_year
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, yes
 from baseeval.errors import DataError, Fault, Problem, fault
-from baseeval.placement.dates import school_year, with_census_days
-from baseeval.placement.frames import yes
-from baseeval.sources.npd_rows import one_each, with_columns
+from baseeval.placement.dates import with_census_days
+from baseeval.sources.rows import one_each, with_columns
 from baseeval.sources.tables import Tables
 from baseeval.sources.values import WHY
-
-Frame = nw.LazyFrame[Any]
 
 #: A day of the year by which results are known, where they carry none.
 _RESULTS_DAY, _YEAR_END = "-05-15", "-08-31"
@@ -154,7 +151,7 @@ def _twice(
     rows: Frame, key: tuple[str, ...], label: str, remedy: str, engine: Engine
 ) -> list[Fault]:
     """Refuse what stands twice: nothing says which of the two is so."""
-    counted = rows.group_by(*key).agg(nw.len().cast(nw.Int64).alias("rows"))
+    counted = rows.group_by(*key).agg(COUNT.alias("rows"))
     pupils = counted.filter(nw.col("rows") > 1).select("pupil_id").unique()
     more = engine.counts(pupils, {"more": ~nw.col("pupil_id").is_null()})["more"]
     if not more:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from types import MappingProxyType
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame
 from baseeval.plan import EligibilitySection
 
 #: Why a pupil is left out, in the order in which it is decided.
@@ -27,8 +27,6 @@ REASONS = MappingProxyType(
         "no match": "nobody of the same year group was placed, so there is no date to match",
     }
 )
-
-Frame = nw.LazyFrame[Any]
 
 
 def need_matches(rules: EligibilitySection, rule: str) -> nw.Expr:
@@ -135,7 +133,7 @@ def count_need_rules(
             continue
         found = engine.collect(
             pupils.filter(need_matches(rules, rule)).select(
-                nw.len().cast(nw.Int64).alias("pupils"),
+                COUNT.alias("pupils"),
                 nw.col(school).n_unique().cast(nw.Int64).alias("schools"),
             ),
             [],

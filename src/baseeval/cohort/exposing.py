@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.placement.dates import year_frame
 from baseeval.placement.finding import Placed
 from baseeval.placement.hosting import years_of
 from baseeval.placement.moving import measure_time
 from baseeval.placement.rules import PlacementRules
-
-Frame = nw.LazyFrame[Any]
 
 #: What an outcome of a source may be made of besides its tables.
 EXPOSURE = ("days_in_base", "share_of_time")

@@ -12,7 +12,9 @@ import pyarrow as pa
 
 from baseeval.cohort.assembling import Assembled, assemble
 from baseeval.cohort.moving import count_movements
+from baseeval.cohort.pupils import pupils_in_words
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame
 from baseeval.errors import DataError, Fault
 from baseeval.plan import Plan
 from baseeval.results import CONTRASTS
@@ -21,8 +23,6 @@ from baseeval.sources.opening import open_tables
 from baseeval.sources.table import read_table
 from baseeval.sources.tables import Tables
 from baseeval.sources.values import WHY, Typed
-
-Frame = nw.LazyFrame[Any]
 
 _NEED_COLUMNS = ["rule", "used", "pupils", "schools"]
 
@@ -159,7 +159,7 @@ def _sizes(tables: Tables, engine: Engine) -> tuple[tuple[str, str, int, int], .
 def _size(frame: Frame, engine: Engine) -> tuple[int, int]:
     """Count the rows, and the columns that hold data."""
     columns = [n for n in frame.collect_schema().names() if not n.startswith(WHY)]
-    counted = engine.collect(frame.select(nw.len().cast(nw.Int64).alias("rows")), [])
+    counted = engine.collect(frame.select(COUNT.alias("rows")), [])
     return int(counted.column("rows")[0].as_py()), len(columns)
 
 
@@ -205,16 +205,17 @@ def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
     already = _already_placed(made, engine)
     if already:
         notes.append(
-            f"{_pupils(already)} of base had a place already when first seen: nothing was measured "
-            "before it, so what is said of them is change while placed. `already_placed` in "
-            "[placement] leaves such pupils out."
+            f"{pupils_in_words(already)} of base had a place already when first seen: nothing was "
+            "measured before it, so what is said of them is change while placed. `already_placed` "
+            "in [placement] leaves such pupils out."
         )
     later = nw.col("recorded_later") == 1
     shown_later = engine.counts(made.starts, {"n": later & (nw.col("arm") == "base")})["n"]
     if shown_later:
         notes.append(
-            f"{_pupils(shown_later)} of base are shown there by a census later in the school year "
-            "of time zero and by nothing earlier: the place is taken to have begun by time zero."
+            f"{pupils_in_words(shown_later)} of base are shown there by a census later in the "
+            "school year of time zero and by nothing earlier: the place is taken to have begun by "
+            "time zero."
         )
     for row in made.placed.agreement.to_dict("records"):
         if row["level"] == "school year" and row["only_first"] + row["only_second"]:
@@ -224,10 +225,6 @@ def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
                 f"{row['only_second']} times only {row['second']}."
             )
     return tuple(notes)
-
-
-def _pupils(number: int) -> str:
-    return "1 pupil" if number == 1 else f"{number} pupils"
 
 
 def _cautions(made: Assembled, engine: Engine) -> dict[str, frozenset[str]]:

@@ -8,6 +8,8 @@ import pyarrow as pa
 
 from baseeval.cohort.assembling import Assembled
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT
+from baseeval.results import NOT_SEEN
 
 _COLUMNS = ["wave", "arm", "arm_then", "pupils", "schools"]
 
@@ -36,13 +38,13 @@ def count_movements(made: Assembled, engine: Engine) -> pd.DataFrame:
     followed = expected.join(seen, on=["pupil", "census_year"], how="left").join(
         made.yearly, on=["pupil", "census_year"], how="left"
     )
-    there = nw.when(nw.col("seen") == 1).then(nw.lit("in no arm")).otherwise(nw.lit("not seen"))
+    there = nw.when(nw.col("seen") == 1).then(nw.lit("in no arm")).otherwise(nw.lit(NOT_SEEN))
     then = nw.coalesce(nw.col("arm_then"), there).alias("arm_then")
     counted = (
         followed.with_columns(then)
         .group_by("wave", "arm", "arm_then")
         .agg(
-            nw.len().cast(nw.Int64).alias("pupils"),
+            COUNT.alias("pupils"),
             nw.col("school").n_unique().cast(nw.Int64).alias("schools"),
         )
     )

@@ -92,3 +92,22 @@ def first_values(
     held = rows.filter(~nw.col(column).is_null()).select(PUPIL, column, rank.alias("rank"))
     first = held.group_by(PUPIL).agg(nw.col("rank").min())
     return held.join(first, on=[PUPIL, "rank"], how="inner").select(PUPIL, column)
+
+
+def pupils_in_words(count: int) -> str:
+    """Write a count of pupils for a note or a message.
+
+    Parameters
+    ----------
+    count : int
+
+    Returns
+    -------
+    str
+
+    Examples
+    --------
+    >>> pupils_in_words(1), pupils_in_words(12)
+    ('1 pupil', '12 pupils')
+    """
+    return "1 pupil" if count == 1 else f"{count} pupils"

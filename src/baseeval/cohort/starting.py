@@ -3,18 +3,15 @@
 from __future__ import annotations
 
 from types import MappingProxyType
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
+from baseeval.engine.days import school_year
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.placement.dates import school_year
-from baseeval.placement.frames import with_only
+from baseeval.engine.frames import Frame, with_only
 from baseeval.plan import EligibilitySection
-
-Frame = nw.LazyFrame[Any]
 
 #: Of the census, what eligibility and time zero read.
 RECORD = {

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import narwhals.stable.v2 as nw
 import pandas as pd
 
@@ -11,10 +9,9 @@ from baseeval.cohort.eligible import count_need_rules, exclusion
 from baseeval.cohort.keys import PUPIL, SCHOOL, STATUS
 from baseeval.cohort.pupils import first_values
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.plan import Plan
-from baseeval.sources.reading import as_text
-
-Frame = nw.LazyFrame[Any]
+from baseeval.sources.cells import as_text
 
 #: What is taken as first recorded; the rest is as at time zero.
 _FIRST = ("primary_need", "secondary_need", "consent", "withdrawn")

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -12,10 +11,9 @@ import pyarrow as pa
 from baseeval.cohort.keys import YEAR_OF
 from baseeval.contracts.vocabulary import PANDEMIC_ABSENCE, PANDEMIC_RESULTS
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import PlanError, Problem
 from baseeval.plan import OutcomeSection, Plan
-
-Frame = nw.LazyFrame[Any]
 
 
 def check_pooling(

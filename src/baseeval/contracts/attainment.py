@@ -2,21 +2,13 @@
 
 from __future__ import annotations
 
-from baseeval.contracts.tables import TableContract
+from baseeval.contracts.tables import PUPIL, YEAR, TableContract
 from baseeval.contracts.tables import domain_column as column
 from baseeval.contracts.vocabulary import BASES_OF_RESULT, NO_RESULT
 
 COLUMNS = (
-    column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
-    column(
-        "year",
-        "integer",
-        "School year, named by the summer in which it ends",
-        required=True,
-        needed=True,
-        low=1996,
-        high=2100,
-    ),
+    PUPIL,
+    YEAR,
     column("stage", "category", "Occasion: KS1, KS2, KS4, a school's own assessment"),
     column(
         "measure",

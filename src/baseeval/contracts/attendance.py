@@ -4,26 +4,17 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.tables import Rule, TableContract
+from baseeval.contracts.tables import PUPIL, YEAR, Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
 
 _ABSENCE = "Absence extract of the school census"
-
 
 #: A school year has some 380 sessions; more than this is a double count.
 MOST_SESSIONS = 420
 
 COLUMNS = (
-    column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
-    column(
-        "year",
-        "integer",
-        "School year, named by the summer in which it ends",
-        required=True,
-        needed=True,
-        low=1996,
-        high=2100,
-    ),
+    PUPIL,
+    YEAR,
     column("urn", "key", "School; empty where several were added up"),
     column(
         "sessions_possible",

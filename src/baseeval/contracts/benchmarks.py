@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from baseeval.contracts.columns import ColumnContract
+from baseeval.contracts.columns import ColumnContract, ColumnKind
 from baseeval.contracts.tables import TableContract
 from baseeval.contracts.tables import domain_column as column
 
 
-def _stated(name: str, kind: str, meaning: str, **rest: Any) -> ColumnContract:
+def _stated(name: str, kind: ColumnKind, meaning: str, **rest: Any) -> ColumnContract:
     """Make a column that every row must fill: a figure without it must not be shown."""
     return column(name, kind, meaning, required=True, needed=True, stops=True, **rest)
 

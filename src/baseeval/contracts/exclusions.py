@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.tables import Rule, TableContract
+from baseeval.contracts.tables import PUPIL, YEAR, Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
 
 COLUMNS = (
-    column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
-    column(
-        "year",
-        "integer",
-        "School year, named by the summer in which it ends",
-        required=True,
-        needed=True,
-        low=1996,
-        high=2100,
-    ),
+    PUPIL,
+    YEAR,
     column("urn", "key", "School"),
     column(
         "suspensions",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from baseeval.contracts.tables import TableContract
+from baseeval.contracts.tables import PUPIL, TableContract
 from baseeval.contracts.tables import domain_column as column
 
 CONTRACT = TableContract(
@@ -10,7 +10,7 @@ CONTRACT = TableContract(
     "What a register says of a pupil in one session (half a day); made into `attendance`",
     ("pupil_id", "date", "session"),
     (
-        column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
+        PUPIL,
         column("date", "date", "Day; every register has it, but for a string of `marks`"),
         column(
             "session",

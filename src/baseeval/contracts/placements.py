@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.tables import Rule, TableContract
+from baseeval.contracts.tables import PUPIL, Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
 
 #: Every pupil considered for a base may have a row, placed or not, in every arm.
@@ -18,7 +18,7 @@ DECISIONS = {
 }
 
 COLUMNS = (
-    column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
+    PUPIL,
     column("urn", "key", "School that hosts the base", required=True, needed=True),
     column("base_id", "key", "Base; a school may host several"),
     column("base_type", "category", "What the base is called, in any word of BASE_WORDS"),

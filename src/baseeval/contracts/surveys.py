@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.tables import Rule, TableContract
+from baseeval.contracts.tables import PUPIL, Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
 
 COLUMNS = (
-    column("pupil_id", "key", "Pupil, the same in every table", required=True, needed=True),
+    PUPIL,
     column("date", "date", "Day of the answer", required=True, needed=True),
     column("instrument", "category", "Questionnaire: pssm, pisa_belong, a school's own"),
     column("item", "category", "Item, by number or name", required=True, needed=True),

@@ -8,7 +8,7 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.columns import ColumnContract
+from baseeval.contracts.columns import ColumnContract, ColumnKind
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +102,7 @@ class TableContract:
         return tuple(column.name for column in self.columns)
 
 
-def domain_column(name: str, kind: Any, meaning: str, **rest: Any) -> ColumnContract:
+def domain_column(name: str, kind: ColumnKind, meaning: str, **rest: Any) -> ColumnContract:
     """Make a column of England's data, where an impossible value is counted and does not stop.
 
     Parameters
@@ -116,3 +116,18 @@ def domain_column(name: str, kind: Any, meaning: str, **rest: Any) -> ColumnCont
     ColumnContract
     """
     return ColumnContract(name, kind, meaning, **{"stops": False, **rest})
+
+
+#: Columns that several tables have.
+PUPIL = domain_column(
+    "pupil_id", "key", "Pupil, the same in every table", required=True, needed=True
+)
+YEAR = domain_column(
+    "year",
+    "integer",
+    "School year, named by the summer in which it ends",
+    required=True,
+    needed=True,
+    low=1996,
+    high=2100,
+)

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from baseeval.disclosure.flows import Record
+from baseeval.disclosure.flows import Record, release_count
 from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.protecting import Cells, Key, Relation
-from baseeval.disclosure.rounding import round_count
-from baseeval.disclosure.shapes import SUPPRESSED, text, whole
+from baseeval.disclosure.shapes import text, whole
 
 
 def need_cells(records: list[Record], profile: Profile) -> Cells:
@@ -76,10 +75,4 @@ def release_need_rules(
     list of dict
         The same rows; a withheld one loses its pupils and its schools.
     """
-    return [
-        record | {"pupils": None, "schools": None, "status": SUPPRESSED}
-        if rule_key(record) in gone
-        else record
-        | {"pupils": round_count(whole(record["pupils"]) or 0, profile.base), "status": ""}
-        for record in records
-    ]
+    return [release_count(record, rule_key(record) in gone, profile) for record in records]

@@ -37,16 +37,30 @@ def release_flow(records: list[Record], profile: Profile) -> list[Record]:
     """
     cells = flow_cells(records, profile)
     gone = protect(cells, profile)
-    return [
-        record | {"pupils": None, "schools": None, "status": SUPPRESSED}
-        if i in gone
-        else record
-        | {
-            "pupils": round_count(cells.counts[i], profile.base) if i in cells.counts else None,
-            "status": "",
-        }
-        for i, record in enumerate(records)
-    ]
+    return [release_count(record, i in gone, profile) for i, record in enumerate(records)]
+
+
+def release_count(record: Record, gone: bool, profile: Profile) -> Record:
+    """Round the pupils of a row, or withhold them.
+
+    Parameters
+    ----------
+    record : dict
+        With ``pupils`` (exact, or None where nobody counted) and ``schools``.
+    gone : bool
+        Whether the count is withheld.
+    profile : Profile
+
+    Returns
+    -------
+    dict
+        The same row with its ``status``; a withheld one loses its pupils and its schools.
+    """
+    if gone:
+        return record | {"pupils": None, "schools": None, "status": SUPPRESSED}
+    count = whole(record["pupils"])
+    shown = None if count is None else round_count(count, profile.base)
+    return record | {"pupils": shown, "status": ""}
 
 
 def flow_cells(records: list[Record], profile: Profile) -> Cells:

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from baseeval.disclosure.flows import Record
+from baseeval.disclosure.flows import Record, release_count
 from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.protecting import Cells, Key, Relation
-from baseeval.disclosure.rounding import round_count
-from baseeval.disclosure.shapes import SUPPRESSED, text, whole
-from baseeval.results import ARMS
-
-NOT_SEEN = "not seen"
+from baseeval.disclosure.shapes import text, whole
+from baseeval.results import ARMS, NOT_SEEN
 
 
 def every_movement(records: list[Record]) -> list[Record]:
@@ -106,12 +103,10 @@ def release_movements(
     list of dict
         The same rows; a withheld one loses its pupils and its schools.
     """
+    keys = [movement_key(*(text(r[key]) for key in ("wave", "arm", "arm_then"))) for r in records]
     return [
-        record | {"pupils": None, "schools": None, "status": SUPPRESSED}
-        if movement_key(*(text(record[name]) for name in ("wave", "arm", "arm_then"))) in gone
-        else record
-        | {"pupils": round_count(whole(record["pupils"]) or 0, profile.base), "status": ""}
-        for record in records
+        release_count(record, key in gone, profile)
+        for record, key in zip(records, keys, strict=True)
     ]
 
 

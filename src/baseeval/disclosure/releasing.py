@@ -24,6 +24,12 @@ from baseeval.disclosure.together import Counted, protect_together
 from baseeval.results import Balance, Flow
 
 _COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|student|row|peer))")
+#: A noun in the singular after a count that was made coarser.
+_SINGULAR = re.compile(
+    r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student|row|peer))(?!s)\b"
+)
+#: That an arm has nobody of a level is a count of none.
+_NOBODY = re.compile(r"^No pupil of [\w ]+ has (\w+) = [^:]*:")
 _INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")
 
 
@@ -133,4 +139,7 @@ def _released_sentence(sentence: str, profile: Profile) -> str:
             return f"fewer than {profile.threshold}"
         return str(round_count(count, profile.base))
 
-    return _COUNTED.sub(coarser, sentence)
+    if profile.zeros_disclosive:
+        sentence = _NOBODY.sub(r"Some arm has nobody with one of the levels of \1:", sentence)
+    # "fewer than 10 pupil" would tell that it is one.
+    return _SINGULAR.sub(r"\1s", _COUNTED.sub(coarser, sentence))

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from baseeval.disclosure.attritions import attrition_cells, count_key
 from baseeval.disclosure.eligibles import need_cells, rule_key
 from baseeval.disclosure.flows import WHOLE, Record, flow_cells
-from baseeval.disclosure.movements import NOT_SEEN, margin_key, movement_cells, movement_key
+from baseeval.disclosure.movements import margin_key, movement_cells, movement_key
 from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.protecting import Cells, Key, Relation, protect
 from baseeval.disclosure.shapes import SUPPRESSED, text
+from baseeval.results import NOT_SEEN
 
 _IN_ARMS = "in any arm"
 

@@ -53,9 +53,8 @@ KINDS: Mapping[str, KindSpec] = MappingProxyType(
         "sessions": KindSpec(
             "sessions",
             "proportion of sessions",
-            "Sessions attended, or missed where the name says so, divided by sessions possible, "
-            "one proportion a pupil and wave; each pupil counts the same however many sessions "
-            "were possible.",
+            "Sessions attended divided by sessions possible, one proportion a pupil and wave; "
+            "each pupil counts the same however many sessions were possible.",
         ),
         "scale": KindSpec(
             "scale",
@@ -103,6 +102,9 @@ def note_of(outcome: OutcomeSection) -> str:
     str
     """
     note = KINDS[outcome.kind].note
+    if outcome.kind == "sessions" and outcome.better == "lower":
+        # What is better when there is less of it are sessions missed.
+        note = note.replace("attended", "missed")
     if outcome.standardise == "cohort":
         note += (
             " Each pupil is compared with the mean of all pupils of the same school year in the "

@@ -9,7 +9,7 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.placement.frames import Frame, with_only, yes
+from baseeval.engine.frames import Frame, with_only, yes
 from baseeval.placement.hosting import census_hosts, school_bases, spell_hosts
 from baseeval.placement.naming import UNKNOWN, with_types
 from baseeval.placement.rules import PlacementRules

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from baseeval.engine.days import plus_days, school_year
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.placement.dates import plus_days, school_year, year_frame
+from baseeval.engine.frames import COUNT, Frame, yes
+from baseeval.placement.dates import year_frame
 from baseeval.placement.finding import Placed
-from baseeval.placement.frames import COUNT, Frame, yes
 from baseeval.placement.hosting import years_of
 from baseeval.placement.rules import PlacementRules
 from baseeval.results import ARMS

@@ -7,9 +7,9 @@ from typing import Literal
 
 import narwhals.stable.v2 as nw
 
+from baseeval.engine.days import plus_days
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.placement.dates import plus_days
-from baseeval.placement.frames import Frame, yes
+from baseeval.engine.frames import Frame, yes
 from baseeval.placement.seeing import in_a_base
 
 #: What every frame of spells holds.

@@ -1,4 +1,4 @@
-"""Days: when a census was, which school year a day lies in, and how far days are apart."""
+"""Days: when a census was, and when a school year opens and closes."""
 
 from __future__ import annotations
 
@@ -8,10 +8,9 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.placement.frames import Frame
+from baseeval.engine.frames import Frame
 
 _THURSDAY = 3
-_SEPTEMBER = 9
 #: Term -> years after the autumn's own, month, and which of its Thursdays.
 _CENSUSES = {"AUT": (-1, 10, 1), "SPR": (0, 1, 3), "SUM": (0, 5, 3)}
 
@@ -86,57 +85,3 @@ def year_frame(years: list[int], engine: Engine) -> Frame:
         "closes": pa.array([date(year, 8, 31) for year in years], pa.date32()),
     }
     return engine.table(pa.table(table))
-
-
-def school_year(day: nw.Expr) -> nw.Expr:
-    """Give the school year of a day, by the summer in which it ends.
-
-    Parameters
-    ----------
-    day : narwhals expression
-
-    Returns
-    -------
-    narwhals expression
-    """
-    autumn = nw.when(day.dt.month() >= _SEPTEMBER).then(nw.lit(1)).otherwise(nw.lit(0))
-    return (day.dt.year() + autumn).cast(nw.Int64)
-
-
-def plus_days(day: nw.Expr, days: int) -> nw.Expr:
-    """Move a day.
-
-    Parameters
-    ----------
-    day : narwhals expression
-    days : int
-
-    Returns
-    -------
-    narwhals expression
-    """
-    return day.dt.offset_by(f"{days}d").cast(nw.Date)
-
-
-def day_number(day: nw.Expr) -> nw.Expr:
-    """Turn a day into its Julian day number.
-
-    Parameters
-    ----------
-    day : narwhals expression
-
-    Returns
-    -------
-    narwhals expression
-
-    Notes
-    -----
-    Engines differ in what one date less another is; whole numbers they agree on.
-    """
-    month = day.dt.month().cast(nw.Int64)
-    back = (14 - month) // 12  # 1 in January and February: the year then begins in March
-    y = day.dt.year().cast(nw.Int64) + 4800 - back
-    m = month + 12 * back - 3
-    of_year = day.dt.day().cast(nw.Int64) + (153 * m + 2) // 5
-    number: nw.Expr = of_year + 365 * y + y // 4 - y // 100 + y // 400 - 32045
-    return number

@@ -7,9 +7,9 @@ from datetime import date
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, Frames, with_only, yes
 from baseeval.errors import Fault, fault
 from baseeval.placement.censusing import SPELL_COLUMNS
-from baseeval.placement.frames import Frame, Tables, with_only, yes
 from baseeval.placement.naming import UNKNOWN, with_types
 
 _COLUMNS = {
@@ -27,7 +27,7 @@ PLACED = "placed"
 _FAR = date(2999, 12, 31)
 
 
-def filed_placements(tables: Tables, engine: Engine) -> Frame:
+def filed_placements(tables: Frames, engine: Engine) -> Frame:
     """Read the file of placements, with the type of each base.
 
     Parameters

@@ -10,11 +10,11 @@ import pandas as pd
 import pyarrow as pa
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, Frames, with_only
 from baseeval.errors import Fault
 from baseeval.placement.agreeing import Sources, compare_sources
 from baseeval.placement.censusing import census_spells
 from baseeval.placement.filing import considered_pupils, filed_placements, filed_spells
-from baseeval.placement.frames import Frame, Tables, with_only
 from baseeval.placement.hosting import (
     census_hosts,
     listed_hosts,
@@ -63,7 +63,7 @@ class Placed:
     types: pd.DataFrame
 
 
-def find_placements(tables: Tables, rules: PlacementRules, engine: Engine) -> Placed:
+def find_placements(tables: Frames, rules: PlacementRules, engine: Engine) -> Placed:
     """Find placements in the tables, by a study's rules.
 
     Parameters
@@ -126,7 +126,7 @@ def find_placements(tables: Tables, rules: PlacementRules, engine: Engine) -> Pl
     )
 
 
-def _words(tables: Tables, engine: Engine) -> tuple[pd.DataFrame, list[Fault]]:
+def _words(tables: Frames, engine: Engine) -> tuple[pd.DataFrame, list[Fault]]:
     rows: list[dict[str, Any]] = []
     faults: list[Fault] = []
     for name in ("placements", "bases", "schools"):
@@ -140,14 +140,14 @@ def _words(tables: Tables, engine: Engine) -> tuple[pd.DataFrame, list[Fault]]:
     return pd.DataFrame.from_records(rows, columns=list(TYPE_COLUMNS)), faults
 
 
-def _with_placements(tables: Tables, engine: Engine) -> dict[str, Frame]:
+def _with_placements(tables: Frames, engine: Engine) -> dict[str, Frame]:
     """Give a study without a file of placements an empty one."""
     if "placements" in tables:
         return dict(tables)
     return {**tables, "placements": engine.table(pa.table({"pupil_id": pa.array([], pa.string())}))}
 
 
-def _lacks(tables: Tables, has_flags: bool, rules: PlacementRules) -> list[Fault]:
+def _lacks(tables: Frames, has_flags: bool, rules: PlacementRules) -> list[Fault]:
     """Name what the rules ask for and the tables do not hold."""
     faults = []
     if rules.source == "census" and not has_flags:

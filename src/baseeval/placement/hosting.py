@@ -6,8 +6,8 @@ import narwhals.stable.v2 as nw
 import pyarrow as pa
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, with_only
 from baseeval.placement.dates import year_frame
-from baseeval.placement.frames import Frame, with_only
 from baseeval.placement.naming import with_types
 from baseeval.placement.rules import PARTS, PlacementRules
 from baseeval.placement.seeing import in_a_base
@@ -83,7 +83,7 @@ def spell_hosts(spells: Frame, years: list[int], rules: PlacementRules, engine: 
 
 
 def _enough(pupils: Frame, rules: PlacementRules) -> Frame:
-    counted = pupils.group_by("urn", "year").agg(nw.len().cast(nw.Int64).alias("pupils"))
+    counted = pupils.group_by("urn", "year").agg(COUNT.alias("pupils"))
     return counted.filter(nw.col("pupils") >= rules.host_min_pupils).select("urn", "year")
 
 

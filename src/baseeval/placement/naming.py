@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -15,8 +14,8 @@ from baseeval.contracts.vocabulary import (
     WHITE_PAPER_BY_TYPE,
 )
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame
 from baseeval.errors import Fault, fault
-from baseeval.placement.frames import COUNT, Frame
 
 UNKNOWN = "unknown"
 BLANK = "(blank)"
@@ -26,28 +25,6 @@ NOT_KNOWN = "(a word that is not known)"
 _NO_BASE = ("", "not applicable", "does not apply", "none", "no", "no base")
 _DROPPED = "[.'’]"  # A.R.P. is ARP
 _PARTING = "[^a-z0-9]+"
-
-
-def base_type_of(word: str | None) -> str:
-    """Give the type that a word for a base stands for.
-
-    Parameters
-    ----------
-    word : str or None
-        In any case, with any spaces and punctuation.
-
-    Returns
-    -------
-    str
-        A code of ``BASE_TYPES``; ``unknown`` for any word that is not listed.
-
-    Examples
-    --------
-    >>> base_type_of("SEN Unit"), base_type_of("A.R.P. "), base_type_of("The Orchard")
-    ('sen_unit', 'enhanced_resource_provision', 'unknown')
-    """
-    undotted = re.sub(_DROPPED, "", (word or "").lower())
-    return BASE_WORDS.get(re.sub(_PARTING, " ", undotted).strip(), UNKNOWN)
 
 
 def white_paper_word(base_type: str, commissioner: str | None = None) -> str:
@@ -84,7 +61,9 @@ def with_types(frame: Frame) -> Frame:
     Returns
     -------
     narwhals LazyFrame
-        ``base_type`` holds a code, null where no word was given; ``word`` what was written.
+        ``base_type`` holds a code of ``BASE_TYPES``, ``unknown`` for any word that is
+        not listed and null where no word was given; ``word`` what was written, in small
+        letters and without punctuation.
     """
     plain = _plain(nw.col("base_type"))
     code = plain.replace_strict(dict(BASE_WORDS), default=UNKNOWN, return_dtype=nw.String)

@@ -10,8 +10,8 @@ import narwhals.stable.v2 as nw
 
 from baseeval.contracts.vocabulary import NEEDS
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, Frames, with_only
 from baseeval.placement.filing import filed_placements, filed_spells
-from baseeval.placement.frames import COUNT, Frame, Tables, with_only
 from baseeval.placement.hosting import school_bases
 from baseeval.placement.matching_bases import Named
 from baseeval.placement.naming import UNKNOWN, with_types
@@ -34,7 +34,7 @@ _LISTED = {
 _NEED_CODES = {meaning.lower(): code for code, meaning in NEEDS.items()}
 
 
-def named_by_list(tables: Tables, engine: Engine) -> list[Named]:
+def named_by_list(tables: Frames, engine: Engine) -> list[Named]:
     """Read the bases of the table ``bases``.
 
     Parameters
@@ -67,7 +67,7 @@ def named_by_list(tables: Tables, engine: Engine) -> list[Named]:
     ]
 
 
-def named_by_file(tables: Tables, day: date, engine: Engine) -> list[Named]:
+def named_by_file(tables: Frames, day: date, engine: Engine) -> list[Named]:
     """Read the bases of the table ``placements``: of spells, and of requests.
 
     Parameters
@@ -105,7 +105,7 @@ def named_by_file(tables: Tables, day: date, engine: Engine) -> list[Named]:
     ]
 
 
-def named_by_schools(tables: Tables, engine: Engine) -> list[Named]:
+def named_by_schools(tables: Frames, engine: Engine) -> list[Named]:
     """Read the bases that GIAS or EES names, in the latest year of each school.
 
     Parameters
@@ -137,7 +137,7 @@ def named_by_schools(tables: Tables, engine: Engine) -> list[Named]:
     ]
 
 
-def schools_that_say(tables: Tables, engine: Engine) -> set[str]:
+def schools_that_say(tables: Frames, engine: Engine) -> set[str]:
     """List the schools of which GIAS or EES says whether they have a base.
 
     Parameters
@@ -238,7 +238,7 @@ def needs_of(text: str | None) -> frozenset[str]:
     return frozenset(found - {""})
 
 
-def facts_of_schools(tables: Tables, engine: Engine) -> Mapping[str, tuple[str, str]]:
+def facts_of_schools(tables: Frames, engine: Engine) -> Mapping[str, tuple[str, str]]:
     """Give each school's name and local authority.
 
     Parameters

@@ -12,9 +12,9 @@ import pandas as pd
 
 from baseeval.contracts.vocabulary import BASE_TYPES
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, Frames, with_only
 from baseeval.placement.dates import with_census_days
 from baseeval.placement.differing import disagreements_of, worded_disagreements
-from baseeval.placement.frames import COUNT, Frame, Tables, with_only
 from baseeval.placement.matching_bases import Base, match_bases
 from baseeval.placement.naming import white_paper_word
 from baseeval.placement.naming_sources import (
@@ -61,7 +61,6 @@ _NEED_COLUMNS = {
     "primary_need": nw.String,
 }
 
-
 #: Why an authority's row may show fewer places than there are.
 PLACES_INCOMPLETE, NEEDS_INCOMPLETE = "places_incomplete", "needs_incomplete"
 
@@ -97,7 +96,7 @@ class Register:
     times: pd.DataFrame
 
 
-def make_register(tables: Tables, engine: Engine) -> Register:
+def make_register(tables: Frames, engine: Engine) -> Register:
     """Make a register of bases from all that names one, with exact counts of pupils.
 
     Parameters

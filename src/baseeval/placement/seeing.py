@@ -5,8 +5,8 @@ from __future__ import annotations
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, with_only
 from baseeval.placement.dates import with_census_days
-from baseeval.placement.frames import Frame, with_only
 from baseeval.placement.rules import BOTH
 
 NONE = "none"

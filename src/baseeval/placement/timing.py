@@ -6,15 +6,15 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frames
 from baseeval.placement.filing import filed_placements, filed_spells
-from baseeval.placement.frames import Tables
 
 TIME_COLUMNS = ("base_id", "urn", "declared", "pupils", "mean_share", "looks_like")
 _PARTS = 10_000  # of a share of time: sums of whole numbers come out alike on every engine
 _HALF = 0.5
 
 
-def compare_time(tables: Tables, engine: Engine) -> pd.DataFrame:
+def compare_time(tables: Frames, engine: Engine) -> pd.DataFrame:
     """List the bases whose pupils spend their time otherwise than the declared type says.
 
     A SEN unit's pupils are taught in separate classes for at least half of their
@@ -41,7 +41,7 @@ def compare_time(tables: Tables, engine: Engine) -> pd.DataFrame:
     grouped = known.with_columns(parts.alias("parts")).group_by("base_id", "urn", "base_type")
     sums = grouped.agg(
         nw.col("pupil_id").n_unique().cast(nw.Int64).alias("pupils"),
-        nw.len().cast(nw.Int64).alias("spells"),
+        COUNT.alias("spells"),
         nw.col("parts").sum().cast(nw.Int64),
     )
     records = []

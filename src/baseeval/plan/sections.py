@@ -264,6 +264,11 @@ class OutcomeSection(Section):
             faults.append(f"an outcome of kind {self.kind!r} takes no {quoted(stray)}")
         if self.range is not None and not self.range[0] < self.range[1]:
             faults.append("`range` must be [lowest, highest]")
+        if self.standardise == "cohort" and self.smallest_effect_unit == "outcome":
+            faults.append(
+                "`smallest_effect_unit` is `outcome`, and `standardise` measures the outcome in SDs "
+                "of the school year: give the smallest effect in `sd`"
+            )
         strangers = sorted(set(self.reverse) - set(self.items))
         if strangers and "reverse" not in stray:
             faults.append(f"`reverse` names {quoted(strangers)}, not among `items`")

@@ -47,7 +47,6 @@ _MOVERS = {
     ),
 }
 
-
 _NAMES = ("SEN", "Down")  # labels whose first word keeps its capital
 
 

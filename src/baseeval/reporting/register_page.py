@@ -6,12 +6,12 @@ import pandas as pd
 
 from baseeval.contracts.vocabulary import BASE_TYPES
 from baseeval.disclosure.shapes import SUPPRESSED
-from baseeval.placement.registering import Register
+from baseeval.placement.registering import NOT_KNOWN, Register
 from baseeval.reporting.amounts import number_of
 from baseeval.reporting.filling import filled
 from baseeval.reporting.sheet import Sheet
 
-NOT_SHOWN, NOT_KNOWN = "withheld", "not known"
+NOT_SHOWN = "withheld"
 _BASES = {
     "school": "School",
     "name": "Base",

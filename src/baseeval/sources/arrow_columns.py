@@ -11,8 +11,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-#: Whole numbers from here on are not all told apart by a 64-bit float.
-_EXACT = 2.0**53
+from baseeval.sources.cells import EXACT
 
 
 def as_read(table: pa.Table) -> pa.Table:
@@ -129,4 +128,4 @@ def _text(value: Any) -> str | None:
 
 
 def _is_whole(value: float | decimal.Decimal) -> bool:
-    return -_EXACT < value < _EXACT and value == int(value)
+    return -EXACT < value < EXACT and value == int(value)

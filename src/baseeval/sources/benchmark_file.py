@@ -12,6 +12,7 @@ import pandas as pd
 from baseeval.contracts.benchmarks import CONTRACT
 from baseeval.contracts.vocabulary import NEEDS, PHASES, SEN_PROVISIONS
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT
 from baseeval.errors import Fault, fault
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.declared import plain
@@ -139,7 +140,7 @@ def _twice(frame: nw.LazyFrame[Any], engine: Engine, label: str) -> list[Fault]:
     key = [name for name in CONTRACT.key if name in held]
     if any(name not in held for name in CONTRACT.key if name not in _GROUPS):
         return []
-    rows = frame.group_by(*key).agg(nw.len().cast(nw.Int64).alias("rows"))
+    rows = frame.group_by(*key).agg(COUNT.alias("rows"))
     count = engine.counts(rows, {"twice": nw.col("rows") > 1})["twice"]
     told = fault(
         label,

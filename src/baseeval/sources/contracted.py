@@ -9,8 +9,8 @@ import narwhals.stable.v2 as nw
 
 from baseeval.contracts.tables import Rule, TableContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import Fault, fault
-from baseeval.sources.values import read_values
+from baseeval.errors import Fault
+from baseeval.sources.values import broken_rules, read_values
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,20 +104,7 @@ def check_rules(
     held = frame.collect_schema().names()
     rules = [rule for rule in contract.rules if not rule.per and set(rule.columns) <= set(held)]
     counts = engine.counts(frame, {rule.name: rule.fault for rule in rules})
-    return [
-        fault(
-            file,
-            rule.columns[0],
-            rule.name,
-            counts[rule.name],
-            rule.what,
-            rule.remedy,
-            unit=rule.unit,
-            stops=rule.stops,
-        )
-        for rule in rules
-        if counts[rule.name]
-    ]
+    return broken_rules(file, rules, [counts[rule.name] for rule in rules])
 
 
 def _applicable(held: list[str]) -> Any:

@@ -89,6 +89,23 @@ def find_files(pattern: str, folder: Path, key: str = "[data] `table`") -> list[
     return found
 
 
+def label_of(pattern: str, paths: Sequence[Path]) -> str:
+    """Name the files of a table, as messages do.
+
+    Parameters
+    ----------
+    pattern : str
+        As the study file has it.
+    paths : sequence of pathlib.Path
+        From `find_files`.
+
+    Returns
+    -------
+    str
+    """
+    return paths[0].name if len(paths) == 1 else f"{pattern} ({len(paths)} files)"
+
+
 def fingerprint(path: Path) -> str:
     """Return the SHA-256 of a file.
 

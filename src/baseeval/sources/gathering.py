@@ -11,8 +11,10 @@ import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault, Problem
-from baseeval.sources.crosswalk import Crosswalk, match_headings, recoded, renamed
-from baseeval.sources.files import find_files, fingerprint, read_file
+from baseeval.sources.crosswalk import Crosswalk
+from baseeval.sources.files import find_files, fingerprint, label_of, read_file
+from baseeval.sources.headings import match_headings, renamed
+from baseeval.sources.recoding import recoded
 from baseeval.sources.stacking import stacked
 
 
@@ -64,11 +66,10 @@ def gather_files(
         With the faults of every file at once.
     """
     paths = find_files(pattern, folder, key)
-    label = paths[0].name if len(paths) == 1 else f"{pattern} ({len(paths)} files)"
+    label = label_of(pattern, paths)
     problems: list[Problem] = []
-    named = [(path.name, path) for path in paths]
     frames = []
-    for name, path in named:
+    for path in paths:
         try:
             frame = read_file(
                 path,
@@ -79,7 +80,7 @@ def gather_files(
                     crosswalk.split(heading)[0] or crosswalk.strange_ending(heading)
                 ),
             )
-            frames.append((name, frame))
+            frames.append((path.name, frame))
         except DataError as error:
             problems += error.problems
     if problems:

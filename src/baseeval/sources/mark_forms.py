@@ -11,11 +11,12 @@ import pyarrow as pa
 from baseeval.contracts.marks import CONTRACT
 from baseeval.contracts.tables import TableContract
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import Fault
+from baseeval.sources.cells import as_text
 from baseeval.sources.contracted import read_contract
 from baseeval.sources.gathering import Gathered
-from baseeval.sources.npd_rows import Frame, count_fault
-from baseeval.sources.reading import as_text
+from baseeval.sources.rows import count_fault
 
 _ROW = ("pupil_id", "date", "session", "mark", "urn")
 

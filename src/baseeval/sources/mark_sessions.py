@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from baseeval.engine.days import school_year
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, yes
 from baseeval.errors import Fault
-from baseeval.sources.npd_rows import Frame, count_fault, yes
 from baseeval.sources.register_codes import RegisterCodes
+from baseeval.sources.rows import count_fault
 
 _SESSION = ("pupil_id", "date", "session")
-_SEPTEMBER = 9
 
 
 def with_ranks(rows: Frame, codes: RegisterCodes, engine: Engine) -> Frame:
@@ -37,22 +38,16 @@ def with_ranks(rows: Frame, codes: RegisterCodes, engine: Engine) -> Frame:
     )
     near = (day >= nw.col("reach_from")) & (day <= nw.col("reach_to"))
     outside = (day < nw.col("first")) | (day > nw.col("last"))
-    beyond = nw.when(mark.is_null()).then(nw.lit(1)).otherwise(nw.lit(0)) + len(codes.entries)
+    beyond = yes(mark.is_null()) + len(codes.entries)
     return coded.filter(nw.coalesce(near, nw.lit(True))).select(
         "pupil_id",
         "date",
         yes(nw.col("session") == "PM").alias("session"),
         *(["urn"] if "urn" in rows.collect_schema().names() else []),
-        _year(),
-        nw.coalesce(nw.col("rank"), beyond.cast(nw.Int64)).alias("rank"),
+        school_year(day).alias("year"),
+        nw.coalesce(nw.col("rank"), beyond).alias("rank"),
         yes(nw.coalesce(outside, nw.lit(False))).alias("outside"),
     )
-
-
-def _year() -> nw.Expr:
-    """Name the school year of a day, September to August, by its summer."""
-    day = nw.col("date").dt
-    return (day.year() + yes(day.month() >= _SEPTEMBER)).cast(nw.Int64).alias("year")
 
 
 def unreadable(marked: Frame, codes: RegisterCodes, engine: Engine, label: str) -> list[Fault]:
@@ -72,7 +67,7 @@ def unreadable(marked: Frame, codes: RegisterCodes, engine: Engine, label: str) 
     list of Fault
         None stops the study.
     """
-    tallied = marked.group_by("rank", "outside").agg(nw.len().cast(nw.Int64).alias("rows"))
+    tallied = marked.group_by("rank", "outside").agg(COUNT.alias("rows"))
     held = engine.collect(tallied, ["rank", "outside"]).to_pylist()
     silent = {*codes.ranks("no_mark"), len(codes.entries) + 1}
     unknown = sum(row["rows"] for row in held if row["rank"] == len(codes.entries))
@@ -133,7 +128,7 @@ def one_a_session(
         that says nothing, gives way to any other; only the others can differ.
     """
     key = list(_SESSION)
-    rows = nw.len().cast(nw.Int64).alias("rows")
+    rows = COUNT.alias("rows")
     several = engine.keep(marked.group_by(*key).agg(rows).filter(nw.col("rows") > 1).select(*key))
     names = ["pupil_id", "year", "rank"]
     if not engine.counts(several, {"all": ~nw.col("pupil_id").is_null()})["all"]:

@@ -9,15 +9,15 @@ import narwhals.stable.v2 as nw
 from baseeval.contracts.attendance import CONTRACT, MOST_SESSIONS
 from baseeval.contracts.vocabulary import PANDEMIC_ABSENCE
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT, Frame, yes
 from baseeval.errors import Fault
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.mark_forms import ROWS, lay_marks
 from baseeval.sources.mark_sessions import one_a_session, unreadable, with_ranks
-from baseeval.sources.npd_rows import Frame, count_fault, under_contract, yes
 from baseeval.sources.register_codes import TALLIES, RegisterCodes, load_register_codes
+from baseeval.sources.rows import PUPIL_YEAR, count_fault, under_contract
 
-_PUPIL_YEAR = ("pupil_id", "year")
 _SEPTEMBER = 9
 
 _ATTENDED = ("present", "off_site")
@@ -63,7 +63,7 @@ def read_marks(
     sessions, found = one_a_session(marked, codes, engine, label)
     years = engine.keep(_year_totals(sessions, codes))
     if "urn" in marked.collect_schema().names():
-        years = years.join(_schools(marked), on=list(_PUPIL_YEAR), how="left")
+        years = years.join(_schools(marked), on=list(PUPIL_YEAR), how="left")
     faults += [*found, *_over(years, engine, label)]
     return Contracted(
         engine.keep(under_contract(_figures(years, codes), CONTRACT)), tuple(faults), {}
@@ -74,9 +74,9 @@ def _schools(marked: Frame) -> Frame:
     """Name the school of a pupil's year, where it is but one."""
     only = nw.when(nw.col("urn") == nw.col("other")).then(nw.col("urn")).otherwise(None)
     return (
-        marked.group_by(*_PUPIL_YEAR)
+        marked.group_by(*PUPIL_YEAR)
         .agg(nw.col("urn").min().alias("urn"), nw.col("urn").max().alias("other"))
-        .select(*_PUPIL_YEAR, only.alias("urn"))
+        .select(*PUPIL_YEAR, only.alias("urn"))
     )
 
 
@@ -87,7 +87,7 @@ def _year_totals(sessions: Frame, codes: RegisterCodes) -> Frame:
         for name in TALLIES
     }
     counted = {kind: codes.ranks(kind) for kind in _POSSIBLE} | tallied
-    by_rank = sessions.group_by(*_PUPIL_YEAR, "rank").agg(nw.len().cast(nw.Int64).alias("sessions"))
+    by_rank = sessions.group_by(*PUPIL_YEAR, "rank").agg(COUNT.alias("sessions"))
     return (
         by_rank.with_columns(
             *(
@@ -95,7 +95,7 @@ def _year_totals(sessions: Frame, codes: RegisterCodes) -> Frame:
                 for name, ranks in counted.items()
             )
         )
-        .group_by(*_PUPIL_YEAR)
+        .group_by(*PUPIL_YEAR)
         .agg(*(nw.col(name).sum().cast(nw.Int64) for name in ("sessions", *counted)))
         .with_columns(
             _sum(_POSSIBLE).alias("sessions_possible"),

@@ -8,6 +8,7 @@ from types import MappingProxyType
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import DataError, Problem
 from baseeval.sources.contracted import Contracted
 from baseeval.sources.gathering import Gathered
@@ -15,7 +16,7 @@ from baseeval.sources.npd_absence import read_absence
 from baseeval.sources.npd_census import read_census
 from baseeval.sources.npd_exclusions import read_exclusions
 from baseeval.sources.npd_results import read_results
-from baseeval.sources.npd_rows import Frame, not_in_census
+from baseeval.sources.npd_rows import not_in_census
 from baseeval.sources.tables import ReadOptions, Tables
 
 #: Key of the study file's [data.files] -> the crosswalk that its files are gathered by.

@@ -11,25 +11,26 @@ from baseeval.contracts.columns import ColumnContract
 from baseeval.contracts.tables import TableContract
 from baseeval.contracts.vocabulary import PANDEMIC_ABSENCE
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, yes
 from baseeval.errors import Fault
 from baseeval.sources.contracted import Contracted, check_rules, read_contract
 from baseeval.sources.gathering import Gathered
-from baseeval.sources.npd_rows import Frame, count_fault, under_contract, with_summer_year, yes
+from baseeval.sources.npd_rows import with_summer_year
 from baseeval.sources.npd_terms import FIGURES, TERMS, with_year_figures
+from baseeval.sources.rows import PUPIL_YEAR, count_fault, under_contract
 
 _WHY_OVER = f"over {MOST_SESSIONS} sessions"
 _WHY_BEYOND = "absence over possible"
 
-_PUPIL_YEAR = ("pupil_id", "year")
 _SESSIONS = (*FIGURES, "sessions_attended")
 
 #: The extract, as it comes: the figures of each term.
 _EXTRACT = TableContract(
     "absence",
     "A pupil's sessions at one school in one school year",
-    _PUPIL_YEAR,
+    PUPIL_YEAR,
     (
-        *(CONTRACT.column(name) for name in (*_PUPIL_YEAR, "urn")),
+        *(CONTRACT.column(name) for name in (*PUPIL_YEAR, "urn")),
         ColumnContract("year_group", "key", "Curriculum year"),
         *(
             replace(
@@ -75,10 +76,10 @@ def _with_year_eleven(frame: Frame, pupils: Frame) -> Frame:
     if "year_group" in pupils.collect_schema().names():
         said = (
             pupils.filter(~nw.col("year_group").is_null())
-            .group_by(*_PUPIL_YEAR)
+            .group_by(*PUPIL_YEAR)
             .agg(yes(nw.col("year_group") == "11").max().alias("census_eleven"))
         )
-        frame = frame.join(said, on=list(_PUPIL_YEAR), how="left")
+        frame = frame.join(said, on=list(PUPIL_YEAR), how="left")
     else:
         frame = frame.with_columns(nw.lit(None, dtype=nw.Int64).alias("census_eleven"))
     own: nw.Expr = nw.lit(None, dtype=nw.Int64)
@@ -96,7 +97,7 @@ def _year_totals(frame: Frame) -> Frame:
     held = frame.collect_schema().names()
     figures = [figure for figure in FIGURES if figure in held]
     urn = [nw.col("urn").min().alias("urn"), nw.col("urn").max().alias("other_urn")]
-    totals = frame.group_by(*_PUPIL_YEAR).agg(
+    totals = frame.group_by(*PUPIL_YEAR).agg(
         *(nw.col(figure).sum().alias(figure) for figure in figures),
         *(nw.col(f"unknown:{figure}").max().alias(f"unknown:{figure}") for figure in figures),
         *(urn if "urn" in held else []),

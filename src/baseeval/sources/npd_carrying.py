@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.sources.npd_rows import Frame
+from baseeval.engine.frames import Frame
 from baseeval.sources.values import WHY
 
 #: Asked in spring alone.

@@ -8,18 +8,13 @@ import narwhals.stable.v2 as nw
 
 from baseeval.contracts.pupils import CONTRACT
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, yes
 from baseeval.errors import Fault
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.npd_carrying import carry_spring
-from baseeval.sources.npd_rows import (
-    Frame,
-    count_fault,
-    one_each,
-    under_contract,
-    with_summer_year,
-    yes,
-)
+from baseeval.sources.npd_rows import with_summer_year
+from baseeval.sources.rows import count_fault, one_each, under_contract
 from baseeval.sources.tables import ReadOptions
 from baseeval.sources.values import WHY
 

@@ -9,20 +9,21 @@ import narwhals.stable.v2 as nw
 from baseeval.contracts.exclusions import CONTRACT
 from baseeval.contracts.tables import TableContract
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, yes
 from baseeval.sources.contracted import Contracted, check_rules, read_contract
 from baseeval.sources.gathering import Gathered
-from baseeval.sources.npd_rows import Frame, under_contract, with_summer_year, yes
+from baseeval.sources.npd_rows import with_summer_year
+from baseeval.sources.rows import PUPIL_YEAR, under_contract
 
-_PUPIL_YEAR = ["pupil_id", "year"]
 _FIGURES = ("suspensions", "suspension_sessions", "permanent_exclusions")
 
 #: The extract, as it comes: whole numbers, one row a pupil and school.
 _EXTRACT = TableContract(
     "exclusions",
     "A pupil's exclusions from one school in one school year",
-    tuple(_PUPIL_YEAR),
+    PUPIL_YEAR,
     (
-        *(CONTRACT.column(name) for name in (*_PUPIL_YEAR, "urn")),
+        *(CONTRACT.column(name) for name in (*PUPIL_YEAR, "urn")),
         *(replace(CONTRACT.column(name), kind="integer") for name in _FIGURES),
     ),
 )
@@ -60,14 +61,14 @@ def _year_totals(frame: Frame) -> Frame:
     held = frame.collect_schema().names()
     figures = [name for name in _FIGURES if name in held]
     schools = [nw.col("urn").min(), nw.col("urn").max().alias("other_urn")]
-    totals = frame.group_by(*_PUPIL_YEAR).agg(
+    totals = frame.group_by(*PUPIL_YEAR).agg(
         *(nw.col(name).sum().cast(nw.Int64) for name in figures),
         *(yes(~nw.col(name).is_null()).max().alias(f"known:{name}") for name in figures),
         *(schools if "urn" in held else []),
     )
     one_school = nw.when(nw.col("urn") == nw.col("other_urn")).then(nw.col("urn")).alias("urn")
     return totals.select(
-        *_PUPIL_YEAR,
+        *PUPIL_YEAR,
         *([one_school] if "urn" in held else []),
         *(nw.when(nw.col(f"known:{name}") == 1).then(nw.col(name)).alias(name) for name in figures),
     )
@@ -84,14 +85,14 @@ def _with_zeros(excluded: Frame, pupils: Frame, figures: list[str], engine: Engi
         .filter(nw.any_horizontal(*(nw.col(f"any:{n}") == 1 for n in figures), ignore_nulls=True))
     )
     never = (
-        pupils.select(*_PUPIL_YEAR)
+        pupils.select(*PUPIL_YEAR)
         .unique()
         .join(engine.keep(covered), on="year", how="inner")
-        .join(excluded.select(*_PUPIL_YEAR), on=_PUPIL_YEAR, how="anti")
+        .join(excluded.select(*PUPIL_YEAR), on=list(PUPIL_YEAR), how="anti")
     )
     names = excluded.collect_schema().names()
     zeros = never.select(
-        *_PUPIL_YEAR,
+        *PUPIL_YEAR,
         *([nw.lit(None, dtype=nw.String).alias("urn")] if "urn" in names else []),
         *(
             nw.when(nw.col(f"any:{n}") == 1).then(nw.lit(0).cast(nw.Int64)).alias(n)

@@ -12,23 +12,16 @@ from baseeval.contracts.columns import ColumnContract
 from baseeval.contracts.tables import TableContract
 from baseeval.contracts.vocabulary import PANDEMIC_RESULTS
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame, yes
 from baseeval.errors import Fault
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.npd_outcomes import CANCELLED_KS2, MEASURES, Measure
-from baseeval.sources.npd_rows import (
-    Frame,
-    count_fault,
-    one_each,
-    under_contract,
-    with_columns,
-    with_summer_year,
-    yes,
-)
+from baseeval.sources.npd_rows import with_summer_year
 from baseeval.sources.npd_statuses import STATUS, with_statuses
+from baseeval.sources.rows import PUPIL_YEAR, count_fault, one_each, under_contract, with_columns
 from baseeval.sources.values import WHY
 
-_PUPIL_YEAR = ("pupil_id", "year")
 _WHY_NEVER = "no such measure that year"
 
 _GRADES = {str(grade): f"Grade {grade}" for grade in range(9, 0, -1)} | {"U": "Ungraded"}
@@ -60,7 +53,7 @@ def read_results(gathered: Gathered, stage: str, engine: Engine) -> Contracted:
     faults = _cancelled(frame, stage, engine, label)
     frame, never = _without_the_impossible(frame, measures, engine, label)
     frame, coded = with_statuses(frame, measures, engine, label)
-    frame, lost = one_each(frame, _PUPIL_YEAR, _order(measures), engine)
+    frame, lost = one_each(frame, PUPIL_YEAR, _order(measures), engine)
     several = count_fault(
         label,
         "pupil_id",
@@ -85,9 +78,9 @@ def _extract(stage: str) -> TableContract:
     return TableContract(
         stage,
         "A pupil's record in one year",
-        _PUPIL_YEAR,
+        PUPIL_YEAR,
         (
-            *(CONTRACT.column(name) for name in (*_PUPIL_YEAR, "national")),
+            *(CONTRACT.column(name) for name in (*PUPIL_YEAR, "national")),
             *(ColumnContract(name, "category", "Outcome of the test") for name in outcomes),
             *map(_column, measures),
         ),
@@ -191,7 +184,7 @@ def _long(frame: Frame, stage: str, measures: Sequence[Measure], engine: Engine)
         value, status = nw.col(measure.name).cast(nw.Float64), nw.col(STATUS + measure.name)
         parts.append(
             frame.filter(nw.col("year").is_in(own)).select(
-                *_PUPIL_YEAR,
+                *PUPIL_YEAR,
                 nw.lit(stage).alias("stage"),
                 nw.lit(measure.name).alias("measure"),
                 value.alias("value"),

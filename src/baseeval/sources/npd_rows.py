@@ -1,52 +1,17 @@
-"""What the tables of the National Pupil Database share: years, one row of several, strangers."""
+"""What the tables of the National Pupil Database share: how years are written, and strangers."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from typing import Any
-
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.tables import TableContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import Fault, fault
-from baseeval.sources.reading import as_text
-from baseeval.sources.values import WHY
-
-Frame = nw.LazyFrame[Any]
+from baseeval.engine.frames import Frame
+from baseeval.errors import Fault
+from baseeval.sources.cells import as_text
+from baseeval.sources.rows import count_fault
 
 #: A school year by both its calendar years: 2021/22, 2021/2022, 202122.
 _BOTH_YEARS = r"^\d{4}[/-]?(\d{2}|\d{4})$"
-
-
-def yes(condition: nw.Expr) -> nw.Expr:
-    """Return 1 where a condition holds, else 0.
-
-    Parameters
-    ----------
-    condition : narwhals expression
-
-    Returns
-    -------
-    narwhals expression
-    """
-    return nw.when(condition).then(nw.lit(1)).otherwise(nw.lit(0)).cast(nw.Int64)
-
-
-def with_columns(frame: Frame, columns: Iterable[nw.Expr]) -> Frame:
-    """Add columns, of which there may be none.
-
-    Parameters
-    ----------
-    frame : narwhals LazyFrame
-    columns : iterable of narwhals expression
-
-    Returns
-    -------
-    narwhals LazyFrame
-    """
-    added = list(columns)
-    return frame.with_columns(*added) if added else frame
 
 
 def with_summer_year(frame: Frame) -> Frame:
@@ -70,49 +35,6 @@ def with_summer_year(frame: Frame) -> Frame:
     follows = both & ((first + 1) % 100 == last)
     summer = (first + 1).cast(nw.String)
     return frame.with_columns(nw.when(follows).then(summer).otherwise(text).alias("year"))
-
-
-def one_each(
-    frame: Frame, key: Sequence[str], order: Sequence[nw.Expr], engine: Engine
-) -> tuple[Frame, int]:
-    """Keep one row of each key: the first in a stated order.
-
-    Only the keys that have several rows are put in order. Rows that the order does
-    not tell apart are ordered by all their columns, so that neither the order of
-    files nor of rows decides.
-
-    Parameters
-    ----------
-    frame : narwhals LazyFrame
-    key : sequence of str
-        Rows without a value in one of them are all kept.
-    order : sequence of narwhals expression
-        Never null; lowest first.
-    engine : Engine
-
-    Returns
-    -------
-    frame : narwhals LazyFrame
-    lost : int
-        Rows that were not kept.
-    """
-    key, names = list(key), frame.collect_schema().names()
-    rows = nw.len().cast(nw.Int64).alias("rows")
-    known = [~nw.col(name).is_null() for name in key]
-    counted_keys = frame.filter(*known).group_by(*key).agg(rows)
-    several = engine.keep(counted_keys.filter(nw.col("rows") > 1))
-    counted = engine.collect(several.select((nw.col("rows") - 1).sum().cast(nw.Int64)), [])
-    lost = int(counted.column("rows").to_pylist()[0] or 0)
-    if not lost:
-        return frame, 0
-    ranks = [f"rank:{position}" for position in range(len(order))]
-    rest = [name for name in names if name not in key]
-    contested = frame.join(several.drop("rows"), on=key, how="inner").with_columns(
-        *(rank.alias(name) for rank, name in zip(order, ranks, strict=True))
-    )
-    won = contested.unique(subset=key, keep="first", order_by=[*ranks, *rest]).select(*names)
-    alone = frame.join(several.drop("rows"), on=key, how="anti").select(*names)
-    return nw.concat([alone, won], how="vertical"), lost
 
 
 def not_in_census(frame: Frame, pupils: Frame, engine: Engine, file: str) -> list[Fault]:
@@ -140,54 +62,3 @@ def not_in_census(frame: Frame, pupils: Frame, engine: Engine, file: str) -> lis
         "Their rows are kept, and join to no pupil: check that the extracts are of one request.",
         unit="pupil",
     )
-
-
-def count_fault(
-    file: str, column: str, rule: str, count: int, what: str, remedy: str, **rest: Any
-) -> list[Fault]:
-    """Word a fault if there is one.
-
-    Parameters
-    ----------
-    file, column, rule : str
-    count : int
-    what, remedy : str
-    **rest
-        As `fault` takes them.
-
-    Returns
-    -------
-    list of Fault
-    """
-    return [fault(file, column, rule, count, what, remedy, **rest)] if count else []
-
-
-def under_contract(frame: Frame, contract: TableContract, missing: nw.Expr | None = None) -> Frame:
-    """Give a frame the columns of its contract, each measured one with why it has no value.
-
-    Parameters
-    ----------
-    frame : narwhals LazyFrame
-        Holds some columns of the contract, typed, and of some why they have no value.
-    contract : TableContract
-    missing : narwhals expression, optional
-        Why a value of any other column is missing; "blank" by default.
-
-    Returns
-    -------
-    narwhals LazyFrame
-    """
-    names = frame.collect_schema().names()
-    reason = nw.lit("blank") if missing is None else missing
-    columns: list[nw.Expr] = []
-    for column in contract.columns:
-        if column.name not in names:
-            continue
-        columns.append(nw.col(column.name))
-        if column.kind == "key":
-            continue
-        why = WHY + column.name
-        given = nw.col(why) if why in names else reason
-        absent = nw.col(column.name).is_null()
-        columns.append(nw.when(absent).then(given).otherwise(None).alias(why))
-    return frame.select(*columns)

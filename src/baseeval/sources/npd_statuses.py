@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import Frame
 from baseeval.errors import Fault
 from baseeval.sources.npd_outcomes import (
     RESULTS,
@@ -15,7 +16,7 @@ from baseeval.sources.npd_outcomes import (
     TOO_FEW_MARKS,
     Measure,
 )
-from baseeval.sources.npd_rows import Frame, count_fault, with_columns
+from baseeval.sources.rows import count_fault, with_columns
 from baseeval.sources.values import WHY
 
 #: Column that holds a measure's status.

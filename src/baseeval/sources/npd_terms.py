@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.sources.npd_rows import Frame, yes
+from baseeval.engine.frames import Frame, yes
 
 FIGURES = ("sessions_possible", "authorised", "unauthorised", "overall", "illness", "medical")
 

@@ -7,13 +7,9 @@ from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.codes import BLANKS, NO, NUMBER, SUPPRESSION_CODES, YES
+from baseeval.contracts.codes import NO, NUMBER, SUPPRESSION_CODES, YES
 from baseeval.contracts.columns import ColumnContract
-
-#: Whole numbers from here on are not all told apart by a 64-bit float.
-_EXACT = 2.0**53
-
-_MARGIN = r"^[ \t\n\v\f\r]|[ \t\n\v\f\r]$"
+from baseeval.sources.cells import EXACT, absent, as_text, number_text
 
 #: A day as DfE and the schools' systems write it, midnight after it or not.
 _MIDNIGHT = r"([ T]00:00(:00(\.0+)?)?)?$"
@@ -107,91 +103,6 @@ def read_column(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         contract.stops,
     )
     return replace(reading, checks=(missing, *reading.checks))
-
-
-def trimmed(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return text without its margins; what is neither number nor truth, as text.
-
-    Parameters
-    ----------
-    contract : ColumnContract
-        A day stays a day where one is wanted.
-    dtype : narwhals DType
-
-    Returns
-    -------
-    narwhals expression
-    """
-    name, wanted = contract.name, contract.kind == "date"
-    if dtype.is_numeric() or dtype == nw.Boolean or (wanted and dtype == nw.Date):
-        return nw.col(name)
-    text = nw.col(name).cast(nw.String)
-    # To look for a margin costs a third of taking one away, and few cells have one.
-    return (
-        nw.when(text.str.contains(_MARGIN)).then(text.str.strip_chars()).otherwise(text).alias(name)
-    )
-
-
-def as_text(name: str, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return a column as the text that a CSV file of it would hold.
-
-    Parameters
-    ----------
-    name : str
-    dtype : narwhals DType
-        Whole numbers held with a point lose it, so that a code keeps its look.
-
-    Returns
-    -------
-    narwhals expression
-        Missing where the cell is blank.
-    """
-    column = nw.col(name)
-    text = column.cast(nw.String)
-    if dtype.is_float() or dtype == nw.Decimal:
-        number = column.cast(nw.Float64)
-        is_whole = (number == number.round(0)) & (number.abs() < _EXACT)
-        whole = nw.when(is_whole).then(number).otherwise(0.0).cast(nw.Int64)
-        text = nw.when(is_whole).then(whole.cast(nw.String)).otherwise(text)
-    return nw.when(~text.is_in(list(BLANKS))).then(text).otherwise(None).alias(name)
-
-
-def absent(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
-    """Return an expression true where there is no value, for whatever reason.
-
-    Parameters
-    ----------
-    contract : ColumnContract
-    dtype : narwhals DType
-
-    Returns
-    -------
-    narwhals expression
-    """
-    column = nw.col(contract.name)
-    if dtype.is_float():
-        return column.is_null() | column.is_nan()
-    if dtype != nw.String:
-        return column.is_null()
-    return column.is_null() | column.is_in([*BLANKS, *contract.reasons, *SUPPRESSION_CODES])
-
-
-def is_number(contract: ColumnContract) -> nw.Expr:
-    """Return an expression true where text is a number, or a label that stands for one.
-
-    Parameters
-    ----------
-    contract : ColumnContract
-
-    Returns
-    -------
-    narwhals expression
-    """
-    number = _plain(contract).str.contains(NUMBER)
-    if not contract.labels:
-        return number
-    words = [word.strip().lower() for word in contract.labels]
-    return number | nw.col(contract.name).str.to_lowercase().is_in(words)
 
 
 def _parsed(contract: ColumnContract) -> nw.Expr:
@@ -331,7 +242,7 @@ def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
                 True,
             )
         )
-        plain = _plain(contract)
+        plain = number_text(contract)
         value = nw.when(plain.str.contains(NUMBER)).then(plain).otherwise(None).cast(nw.Float64)
         for word, number in contract.labels.items():
             said = nw.col(contract.name).str.to_lowercase() == word.strip().lower()
@@ -363,7 +274,7 @@ def _integer(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "They are read as missing: mend them.",
         contract.stops,
     )
-    value = nw.when(whole & (parsed.abs() < _EXACT)).then(parsed).otherwise(None).cast(nw.Int64)
+    value = nw.when(whole & (parsed.abs() < EXACT)).then(parsed).otherwise(None).cast(nw.Int64)
     return replace(number, value=value, checks=(*number.checks, broken))
 
 
@@ -383,12 +294,6 @@ def _range(contract: ColumnContract, value: nw.Expr) -> Check:
 def _span(contract: ColumnContract) -> str:
     low = "no lower end" if contract.low is None else f"{contract.low:g}"
     return f"{low} or more" if contract.high is None else f"{low} to {contract.high:g}"
-
-
-def _plain(contract: ColumnContract) -> nw.Expr:
-    """Return a number's text, less the percent sign that its unit allows."""
-    column = nw.col(contract.name)
-    return column.str.replace_all(r"\s*%$", "") if contract.unit == "%" else column
 
 
 def _listed(codes: list[str]) -> str:

@@ -106,7 +106,7 @@ def join_schools(
     faults = _not_in_every_file(side_by_side, tables, labels, engine) if keep == "every" else []
     if keep == "every":
         side_by_side = side_by_side.filter(*(~_in(key).is_null() for key in tables))
-    faults += _disagreements(side_by_side, tables, columns, labels, engine)
+    faults += _disagreements(side_by_side, columns, labels, engine)
     frame = engine.keep(_settled(side_by_side, tables, columns))
     # What must hold between columns holds of the joined table, whichever files they came from.
     return frame, faults + check_rules(frame, CONTRACT, engine, ", ".join(labels.values()))
@@ -207,7 +207,6 @@ def _not_in_every_file(
 
 def _disagreements(
     frame: nw.LazyFrame[Any],
-    tables: Mapping[str, Contracted],
     columns: Mapping[str, tuple[str, ...]],
     labels: Mapping[str, str],
     engine: Engine,

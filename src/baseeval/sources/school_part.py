@@ -13,10 +13,10 @@ from baseeval.contracts.schools import CONTRACT
 from baseeval.contracts.tables import TableContract
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import Fault, fault
+from baseeval.sources.cells import as_text
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.declared import NO_BASE
 from baseeval.sources.gathering import Gathered
-from baseeval.sources.reading import as_text
 
 #: What stands for a school's number on a row that is of no school: nothing, or a word such as NAT.
 _NO_SCHOOL = r"^[A-Za-z]*$"

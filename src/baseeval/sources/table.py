@@ -10,7 +10,7 @@ from baseeval.contracts.columns import ColumnContract
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Problem
 from baseeval.plan import OutcomeSection, Plan, nearest
-from baseeval.sources.files import find_files, fingerprint, read_file
+from baseeval.sources.files import find_files, fingerprint, label_of, read_file
 from baseeval.sources.given import take
 from baseeval.sources.stacking import stacked
 from baseeval.sources.values import Typed, read_values
@@ -61,7 +61,7 @@ def read_table(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = Non
     else:
         assert plan.data.table is not None
         paths = find_files(plan.data.table, plan.path.parent)
-        label = paths[0].name if len(paths) == 1 else f"{plan.data.table} ({len(paths)} files)"
+        label = label_of(plan.data.table, paths)
         named = [(p.name, read_file(p, engine, plan.data.sheet, wanted)) for p in paths]
         files = tuple((path.name, fingerprint(path)) for path in paths)
     problems = [
@@ -71,8 +71,7 @@ def read_table(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = Non
     ]
     if problems:
         raise DataError(problems)
-    frames = [frame for _, frame in named]
-    frames = [frame.select(*wanted) for frame in frames]
+    frames = [frame.select(*wanted) for _, frame in named]
     return Source(read_values(stacked(frames), contracts, engine, label), files, label)
 
 

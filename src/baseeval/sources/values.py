@@ -16,8 +16,10 @@ import numpy as np
 from baseeval.contracts.columns import ColumnContract
 from baseeval.contracts.tables import Rule
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT
 from baseeval.errors import Fault, fault
-from baseeval.sources.reading import Reading, absent, is_number, read_column, trimmed
+from baseeval.sources.cells import absent, is_number, trimmed
+from baseeval.sources.reading import Reading, read_column
 
 #: Column that holds why a value is not there; null where it is.
 WHY = "why:"
@@ -120,7 +122,7 @@ def read_values(
         ]
     order = [contract.name for contract in settled]
     problems.sort(key=lambda problem: order.index(problem.column))
-    problems += _broken(file, rows, _unpacked(typed, len(rows), f"{_MARK}rule", engine))
+    problems += broken_rules(file, rows, _unpacked(typed, len(rows), f"{_MARK}rule", engine))
     frame = typed.select(*names)
     problems += _between_rows(file, frame, [rule for rule in rules if rule.per], engine)
     return Typed(
@@ -129,6 +131,36 @@ def read_values(
         tuple(problems),
         {c.name: counts[f"{c.name} coded"] for c in settled if f"{c.name} coded" in counts},
     )
+
+
+def broken_rules(file: str, rules: Sequence[Rule], counts: Sequence[int]) -> list[Fault]:
+    """Word the rules that are broken.
+
+    Parameters
+    ----------
+    file : str
+    rules : sequence of Rule
+    counts : sequence of int
+        Of each rule, the rows or groups at fault.
+
+    Returns
+    -------
+    list of Fault
+    """
+    return [
+        fault(
+            file,
+            rule.columns[0],
+            rule.name,
+            count,
+            rule.what,
+            rule.remedy,
+            unit=rule.unit,
+            stops=rule.stops,
+        )
+        for rule, count in zip(rules, counts, strict=True)
+        if count
+    ]
 
 
 def _settled(
@@ -201,32 +233,13 @@ def _unpacked(typed: nw.LazyFrame[Any], number: int, prefix: str, engine: Engine
     counts: list[int] = []
     for start in range(0, number, _BITS):
         mark = f"{prefix}{start // _BITS}"
-        found = engine.collect(
-            typed.group_by(mark).agg(nw.len().cast(nw.Int64).alias("rows")), [mark]
-        )
+        found = engine.collect(typed.group_by(mark).agg(COUNT.alias("rows")), [mark])
         marks = np.asarray(found.column(mark), dtype=np.int64)
         rows = np.asarray(found.column("rows"), dtype=np.int64)
         counts += [
             int(rows[(marks >> bit) & 1 == 1].sum()) for bit in range(min(_BITS, number - start))
         ]
     return counts
-
-
-def _broken(file: str, rules: Sequence[Rule], counts: Sequence[int]) -> list[Fault]:
-    return [
-        fault(
-            file,
-            rule.columns[0],
-            rule.name,
-            count,
-            rule.what,
-            rule.remedy,
-            unit=rule.unit,
-            stops=rule.stops,
-        )
-        for rule, count in zip(rules, counts, strict=True)
-        if count
-    ]
 
 
 def _between_rows(
@@ -247,13 +260,13 @@ def _between_rows(
             .agg(*(_gathered(name, *how) for name, how in gathered.items()))
         )
         counts = engine.counts(groups, {rule.name: rule.fault for rule in mine})
-        problems += _broken(file, mine, [counts[rule.name] for rule in mine])
+        problems += broken_rules(file, mine, [counts[rule.name] for rule in mine])
     return problems
 
 
 def _gathered(name: str, column: str, how: str) -> nw.Expr:
     if how == "rows":
-        return nw.len().cast(nw.Int64).alias(name)
+        return COUNT.alias(name)
     value = nw.col(column)
     return (value.min() if how == "min" else value.max()).alias(name)
 

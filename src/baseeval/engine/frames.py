@@ -1,4 +1,4 @@
-"""Frames with columns that may be absent."""
+"""What every layer that asks the engine shares: frames, counts, columns that may be absent."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from typing import Any
 import narwhals.stable.v2 as nw
 
 Frame = nw.LazyFrame[Any]
-Tables = Mapping[str, nw.LazyFrame[Any]]
 
+#: Contract's name -> its table.
+Frames = Mapping[str, nw.LazyFrame[Any]]
+
+#: Rows of a group; engines differ in the width of the integer that they count with.
 COUNT = nw.len().cast(nw.Int64)
 
 
