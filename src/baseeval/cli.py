@@ -88,6 +88,9 @@ def check_command(
         _say(f"Contrasts: {', '.join(found.contrasts) or 'none (description only)'}.")
         return
     if width is None:
+        for file in found.report.files:
+            for question in file.questions:
+                _say(f"To look at: {question}")
         raise found.error
     for line in be.check_lines(found.report, width):
         _say(line)

@@ -223,6 +223,8 @@ def _not_made(plan: Plan, cohort: Cohort) -> dict[str, str]:
         empty = [arm for arm in arms if arm in labels and arm not in cohort.arms]
         parts = [f"the study names no pupils as {arm}" for arm in unnamed]
         parts += [f"no pupil in the data is {arm}" for arm in empty]
+        if plan.placement is not None and plan.placement.movers != "at_entry":
+            parts.append("arms that are followed over time describe, and compare nobody")
         reasons[contrast] = " and ".join(parts)
     return reasons
 

@@ -110,7 +110,7 @@ def test_nobody_in_any_arm_is_refused(tmp_path):
 
     assert found == (
         "p.csv: no pupil is in any arm. Most were left out because: no placement is recorded. "
-        "Check [arms], [eligibility] and [placement]."
+        "Check [arms] and [eligibility]."
     )
 
 
@@ -158,6 +158,7 @@ def test_the_flow_gives_a_reason_for_everyone(tmp_path):
         ("In an arm", "host_mainstream", 1, 1),
         ("In an arm", "non_host", 2, 1),
         ("In an arm, every covariate known", "base", 1, 1),
+        ("In an arm, every covariate known", "host_mainstream", 0, 0),
         ("In an arm, every covariate known", "non_host", 1, 1),
     ]
     gone = sum(pupils for step, _, pupils, _ in seen.flow if step in ("Set aside", "Left out"))

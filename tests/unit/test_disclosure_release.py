@@ -329,6 +329,26 @@ def test_a_mean_that_is_a_share_is_a_count() -> None:
     assert pd.isna(describe(mean=1.0, sd=0.0)["mean"])
 
 
+def test_a_small_mean_of_whole_numbers_is_no_share() -> None:
+    # Sessions lost to suspensions: 39 of them among 48 pupils, most of whom lost none.
+    released = describe(mean=39 / 48, sd=3.13)
+    assert (released["mean"], released["sd"]) == (0.812, 3.13)
+
+
+def test_a_note_tells_neither_one_pupil_nor_none() -> None:
+    about = About(
+        study="s",
+        title="S",
+        notes=(
+            "1 pupil of base had a place already when first seen.",
+            "No pupil of base has need = MLD: nobody there can stand for such pupils.",
+        ),
+    )
+    notes = release(results_table([]), about=about).about.notes
+    assert notes[0] == "fewer than 10 pupils of base had a place already when first seen."
+    assert notes[1].startswith("Some arm has nobody with one of the levels of need:")
+
+
 def test_pupils_who_are_all_alike_have_no_mean() -> None:
     assert pd.isna(describe(mean=3.0, sd=0.0)["mean"])
 

@@ -225,7 +225,11 @@ def _arms(placed: Placed, eligible: Frame, rules: PlacementRules, engine: Engine
     who = eligible.select("pupil_id", "urn", "year", nw.col("zero").alias("on"))
     found = arms_on(placed, who, rules, engine)
     if rules.movers == "modal":
-        modal = modal_arms(_seen_of(placed, who), rules, engine).select(
+        # From the school year of time zero on: before it, nobody had a place to keep.
+        since = who.select("pupil_id", nw.col("year").alias("first_year"))
+        seen = placed.seen.join(since, on="pupil_id", how="inner")
+        seen = seen.filter(nw.col("year") >= nw.col("first_year")).drop("first_year")
+        modal = modal_arms(replace(placed, seen=engine.keep(seen)), rules, engine).select(
             "pupil_id", nw.col("arm").alias("most")
         )
         found = found.join(modal, on="pupil_id", how="left")

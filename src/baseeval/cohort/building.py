@@ -162,7 +162,8 @@ def build_cohort(
     placed_rows = flow.table[flow.table["step"] == "In an arm"]
     sizes = dict(zip(placed_rows["arm"], placed_rows["pupils"].astype(int), strict=True))
     if not sizes:
-        raise DataError(Problem(laid.label, "no pupil is in any arm", _why_nobody(flow)))
+        where = laid.label if plan.data.source is None else plan.path.name
+        raise DataError(Problem(where, "no pupil is in any arm", _why_nobody(flow, plan)))
     outcomes = outcome_table(scores, plan, step, engine)
     later = waves[0 if step is None else step + 1 :]
     _check_asked(outcomes, plan, later, engine, laid.label)
@@ -204,13 +205,18 @@ def _check_waves(waves: tuple[str, ...], plan: Plan, label: str) -> None:
         )
 
 
-def _why_nobody(flow: Flow) -> str:
+def _why_nobody(flow: Flow, plan: Plan) -> str:
     """Say what left most pupils out."""
     out = flow.table[flow.table["step"] == "Left out"]
+    sections = "[arms] and [eligibility]"
+    if plan.data.source is not None:
+        sections = "[eligibility] and [placement]"
+        if plan.eligibility is not None and plan.eligibility.time_zero == "ehcp_issue":
+            sections += ", and the column `ehcp_date` of the pupils"
     if out.empty:
         return "Check the labels in [arms]."
     most = out.sort_values("pupils", ascending=False, kind="stable")["reason"].iloc[0]
-    return f"Most were left out because: {most}. Check [arms], [eligibility] and [placement]."
+    return f"Most were left out because: {most}. Check {sections}."
 
 
 def _check_asked(

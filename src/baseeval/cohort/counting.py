@@ -46,11 +46,24 @@ def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: E
             step = "Set aside" if fate == "peer" else "Left out"
             records.append({**fates[fate], "step": step, "arm": "all", "reason": reason})
     placed = pupils.filter(nw.col(FATE) == "arm")
-    records += _by_arm("In an arm", "", placed, engine)
+    in_arms = _by_arm("In an arm", "", placed, engine)
     with_all = placed.join(complete, on=PUPIL, how="inner")
-    records += _by_arm(
-        "In an arm, every covariate known", "others lack a covariate", with_all, engine
-    )
+    whole = _by_arm("In an arm, every covariate known", "others lack a covariate", with_all, engine)
+    held = {row["arm"] for row in whole}
+    # An arm of which nobody is left stands there with none.
+    for row in in_arms:
+        if row["arm"] not in held:
+            whole.append(
+                {
+                    "step": "In an arm, every covariate known",
+                    "arm": row["arm"],
+                    "pupils": 0,
+                    "schools": 0,
+                    "reason": "others lack a covariate",
+                }
+            )
+    order = [row["arm"] for row in in_arms]
+    records += [*in_arms, *sorted(whole, key=lambda row: order.index(row["arm"]))]
     columns = ["step", "arm", "pupils", "schools", "reason"]
     return Flow(pd.DataFrame.from_records(records)[columns])
 

@@ -23,6 +23,7 @@ REASONS = MappingProxyType(
         "need": "the type of need first recorded is not an eligible one",
         "ehcp": "not eligible by EHC plan",
         "time zero": "no date of the eligibility event is recorded",
+        "not seen": "not on record in the school year of the eligibility event",
         "cohort": "the eligibility event lies outside the study's school years",
         "no match": "nobody of the same year group was placed, so there is no date to match",
     }

@@ -206,16 +206,15 @@ def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
     if already:
         notes.append(
             f"{pupils_in_words(already)} of base had a place already when first seen: nothing was "
-            "measured before it, so what is said of them is change while placed. `already_placed` "
-            "in [placement] leaves such pupils out."
+            "measured before it, so what is said of them is change while placed. The study file "
+            "can leave such pupils out."
         )
     later = nw.col("recorded_later") == 1
     shown_later = engine.counts(made.starts, {"n": later & (nw.col("arm") == "base")})["n"]
     if shown_later:
         notes.append(
-            f"{pupils_in_words(shown_later)} of base are shown there by a census later in the "
-            "school year of time zero and by nothing earlier: the place is taken to have begun by "
-            "time zero."
+            "A census later in the first school year, and nothing earlier, puts "
+            f"{pupils_in_words(shown_later)} in base: their place is taken as begun at the start."
         )
     for row in made.placed.agreement.to_dict("records"):
         if row["level"] == "school year" and row["only_first"] + row["only_second"]:

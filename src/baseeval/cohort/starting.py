@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from baseeval.engine.days import school_year
+from baseeval.engine.days import day_number, school_year
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame, with_only
 from baseeval.plan import EligibilitySection
@@ -100,31 +100,29 @@ def _entry(records: Frame, rules: EligibilitySection) -> Frame:
 
 
 def _described(records: Frame, dates: Frame) -> Frame:
-    """Find the record that describes each pupil at time zero.
+    """Find the record that describes each pupil at time zero, in its school year.
 
-    It is the last one up to the day; where there is none, the first of the same
-    school year.
+    It is the last one up to the day; where there is none, the first after it. A record of
+    the year before may be of another school: most pupils change school in September.
     """
-    held = dates.join(records, on="pupil_id", how="left")
-    before = nw.col("day") <= nw.col("zero")
-    same_year = nw.col("year") == school_year(nw.col("zero"))
-    rank = nw.when(before).then(1).otherwise(nw.when(same_year).then(2).otherwise(3))
-    held = held.with_columns(rank.alias("rank"))
-    # Of the records before, the last; of those after, the first.
-    ahead = held.filter(nw.col("rank") == 1).group_by("pupil_id").agg(nw.col("day").max())
-    after = held.filter(nw.col("rank") == 2).group_by("pupil_id").agg(nw.col("day").min())
-    chosen = nw.concat(
-        [ahead, after.join(ahead.select("pupil_id"), on="pupil_id", how="anti")], how="vertical"
-    )
-    found = held.join(chosen, on=["pupil_id", "day"], how="inner").select(
-        "pupil_id", "urn", "year_group", "phase", "sen_provision"
+    held = dates.join(records, on="pupil_id", how="inner")
+    held = held.filter(nw.col("year") == school_year(nw.col("zero")))
+    after = nw.when(nw.col("day") <= nw.col("zero")).then(0).otherwise(1)
+    number = day_number(nw.col("day"))
+    nearness = nw.when(nw.col("day") <= nw.col("zero")).then(-number).otherwise(number)
+    held = held.with_columns(after.alias("after"), nearness.alias("nearness"))
+    place = nw.col("after").cum_count().over("pupil_id", order_by=("after", "nearness"))
+    found = held.with_columns(place.alias("place")).filter(nw.col("place") == 1)
+    found = found.select(
+        "pupil_id", "urn", "year_group", "phase", "sen_provision", nw.lit(1).alias("seen")
     )
     known = dates.join(found, on="pupil_id", how="left")
-    zero = nw.when(~nw.col("urn").is_null()).then(nw.col("zero")).otherwise(None)
+    seen = nw.col("seen") == 1
+    unseen = ~nw.col("zero").is_null() & nw.col("seen").is_null()
     return known.select(
         "pupil_id",
-        zero.alias("zero"),
-        "why",
+        nw.when(seen).then(nw.col("zero")).otherwise(None).alias("zero"),
+        nw.when(unseen).then(nw.lit("not seen")).otherwise(nw.col("why")).alias("why"),
         school_year(nw.col("zero")).alias("year"),
         "urn",
         "year_group",

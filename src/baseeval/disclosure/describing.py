@@ -83,7 +83,9 @@ def _numbers(exact: dict[str, float], pupils: int, profile: Profile) -> dict[str
     """Mean, spread and percentiles as they may leave; NaN for those that may not."""
     nothing = dict.fromkeys(exact, math.nan)
     count = count_behind(exact["mean"], pupils)
-    if count is not None and _of_two(exact, pupils):  # a yes or no written as 1 or 0, or everybody at an end of a scale
+    if count is not None and _of_two(
+        exact, pupils
+    ):  # a yes or no written as 1 or 0, or everybody at an end of a scale
         if profile.is_small(count) or pupils - count < profile.threshold:
             return nothing
         share = released_share(exact["mean"], pupils, profile.base)
@@ -99,9 +101,12 @@ def _numbers(exact: dict[str, float], pupils: int, profile: Profile) -> dict[str
 
 
 def _of_two(exact: dict[str, float], pupils: int) -> bool:
-    """Tell whether the spread is that of zeros and ones: whole numbers may have such a mean too."""
-    spread = exact["mean"] * (1 - exact["mean"]) * pupils / max(pupils - 1, 1)
-    return not math.isfinite(exact["sd"]) or math.isclose(exact["sd"] ** 2, spread, abs_tol=1e-9)
+    """Tell whether the spread is near that of zeros and ones.
+
+    Counts of something rare may have such a mean as well, with a larger spread.
+    """
+    spread = math.sqrt(exact["mean"] * (1 - exact["mean"]) * pupils / max(pupils - 1, 1))
+    return not math.isfinite(exact["sd"]) or math.isclose(exact["sd"], spread, rel_tol=0.1)
 
 
 def _enough(name: str, pupils: int, profile: Profile) -> bool:

@@ -25,9 +25,7 @@ from baseeval.results import Balance, Flow
 
 _COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|student|row|peer))")
 #: A noun in the singular after a count that was made coarser.
-_SINGULAR = re.compile(
-    r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student|row|peer))(?!s)\b"
-)
+_SINGULAR = re.compile(r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student|row|peer))(?!s)\b")
 #: That an arm has nobody of a level is a count of none.
 _NOBODY = re.compile(r"^No pupil of [\w ]+ has (\w+) = [^:]*:")
 _INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")

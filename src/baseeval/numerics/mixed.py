@@ -288,13 +288,16 @@ def profile(data: CrossProducts, template: Template, theta: Floats, reml: bool) 
     rss = yy - float(beta @ xy)
     free = data.n - p if reml else data.n
     log_det = 2 * float(np.log(np.diagonal(cholesky, axis1=1, axis2=2)).sum())
-    deviance = log_det - data.log_weights + free * (1 + np.log(2 * np.pi * rss / free))
+    # So few rows that the model reproduces them: the criterion has no lower end.
+    with np.errstate(divide="ignore", invalid="ignore"):
+        deviance = log_det - data.log_weights + free * (1 + np.log(2 * np.pi * rss / free))
     zx, score = swept[:, :, q:-1], swept[:, :, -1] - swept[:, :, q:-1] @ beta
     shape, spread = swept[:, :, :q].sum(axis=0), score.T @ score
     if reml:
         deviance += float(np.linalg.slogdet(xx)[1])
         shape = shape - np.einsum("gqp,pr,gsr->qs", zx, np.linalg.inv(xx), zx)
-    gradient = template.collect(2 * (shape - spread * free / rss) @ lower)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        gradient = template.collect(2 * (shape - spread * free / rss) @ lower)
     return Profile(float(deviance), gradient, shape, spread, beta, xx, rss / free)
 
 

@@ -266,8 +266,8 @@ class OutcomeSection(Section):
             faults.append("`range` must be [lowest, highest]")
         if self.standardise == "cohort" and self.smallest_effect_unit == "outcome":
             faults.append(
-                "`smallest_effect_unit` is `outcome`, and `standardise` measures the outcome in SDs "
-                "of the school year: give the smallest effect in `sd`"
+                "`smallest_effect_unit` is `outcome`, and `standardise` measures in SDs of the "
+                "school year: give the smallest effect in `sd`"
             )
         strangers = sorted(set(self.reverse) - set(self.items))
         if strangers and "reverse" not in stray:

@@ -99,7 +99,9 @@ def read_column(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "no_value",
         absent(contract, dtype) if contract.kind != "key" else _parsed(contract).is_null(),
         "no value",
-        "Every row must say it; until then the rows are left out.",
+        "Every row must say it: mend the rows, or take them out."
+        if contract.stops
+        else "Every row must say it; until then the rows are left out.",
         contract.stops,
     )
     return replace(reading, checks=(missing, *reading.checks))
@@ -187,7 +189,7 @@ def _code(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "unknown_code",
         _lost(contract, dtype),
         f"a code that is not one of {_listed(list(contract.codes))}",
-        "They are read as missing: mend them, or map them in [data.columns].",
+        "They are read as missing: mend them, or write the codes anew before reading.",
         contract.stops,
     )
     # A code of the column comes before a code for no value: both use some letters.
