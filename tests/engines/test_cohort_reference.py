@@ -171,7 +171,8 @@ def naive_cohort(table, link):
     ):
         for name in ARMS:
             mine = [p for p in pupils if arm[p] == name]
-            if mine:
+            # An arm of which nobody is left stands there with none.
+            if any(arm[p] == name for p in placed):
                 flow.append(counted(step, name, mine, words))
 
     missing = []
@@ -282,6 +283,8 @@ ANSWER = {
         ("In an arm", "host_mainstream", 1, 1, ""),
         ("In an arm", "non_host", 1, 1, ""),
         ("In an arm, every covariate known", "base", 1, 1, "others lack a covariate"),
+        ("In an arm, every covariate known", "host_mainstream", 0, 0, "others lack a covariate"),
+        ("In an arm, every covariate known", "non_host", 0, 0, "others lack a covariate"),
     ],
     "missing": [
         ("covariate", "x", "", "base", 1, 0, ""),
