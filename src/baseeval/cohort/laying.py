@@ -216,6 +216,16 @@ def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
             "A census later in the first school year, and nothing earlier, puts "
             f"{pupils_in_words(shown_later)} in base: their place is taken as begun at the start."
         )
+    types = made.placed.types[["name", "white_paper"]].drop_duplicates()
+    if len(types):
+        told = [
+            f"{row['name']} ({str(row['white_paper']).lower()})"
+            for row in types.sort_values("name").to_dict("records")
+        ]
+        notes.append(
+            "Bases in these data, and in brackets the word of the 2026 White Paper: "
+            f"{'; '.join(told)}."
+        )
     for row in made.placed.agreement.to_dict("records"):
         if row["level"] == "school year" and row["only_first"] + row["only_second"]:
             notes.append(

@@ -19,7 +19,7 @@ _NO_NEED_WORDS = ("NOT APPLICABLE", "NONE")
 
 
 def plain(text: nw.Expr) -> nw.Expr:
-    """Return words in small letters, with single spaces for all that is no letter or digit.
+    """Return words in small letters, full stops and apostrophes gone, other signs single spaces.
 
     Parameters
     ----------
@@ -30,7 +30,9 @@ def plain(text: nw.Expr) -> nw.Expr:
     narwhals expression
         Missing as the empty text.
     """
-    letters = text.str.to_lowercase().str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
+    # Full stops and apostrophes go without a space: A.R.P. is ARP.
+    small = text.str.to_lowercase().str.replace_all("[.'’]", "")
+    letters = small.str.replace_all(r"[^a-z0-9]+", " ").str.strip_chars()
     return nw.when(text.is_null()).then(nw.lit("")).otherwise(letters)
 
 

@@ -234,7 +234,7 @@ def _disagreements(
 
 
 def _disagreement(files: str, column: str, rule: str, count: int, what: str) -> Fault:
-    remedy = "Check which is right; another order of the files can be asked for."
+    remedy = "Check which is right, and mend the other file."
     return fault(files, column, rule, count, what, remedy, unit="school")
 
 
