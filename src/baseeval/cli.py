@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 import baseeval as be
 from baseeval.errors import BaseevalError
 from baseeval.folders import swapped_in
+from baseeval.reporting.check_words import LOOK
 
 app = typer.Typer(
     name="baseeval",
@@ -90,7 +91,7 @@ def check_command(
     if width is None:
         for file in found.report.files:
             for question in file.questions:
-                _say(f"To look at: {question}")
+                _say(f"{LOOK}: {question}")
         raise found.error
     for line in be.check_lines(found.report, width):
         _say(line)

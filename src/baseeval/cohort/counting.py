@@ -21,6 +21,8 @@ _SCHOOLS = (
     nw.col(SCHOOL).n_unique().cast(nw.Int64) - nw.col(SCHOOL).is_null().cast(nw.Int64).max()
 ).alias("schools")
 
+_NOBODY = {"pupils": 0, "schools": 0}
+
 
 def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: Engine) -> Flow:
     """Count pupils from the data to the comparison, with a reason for every exclusion.
@@ -46,43 +48,28 @@ def count_flow(pupils: nw.LazyFrame[Any], complete: nw.LazyFrame[Any], engine: E
             step = "Set aside" if fate == "peer" else "Left out"
             records.append({**fates[fate], "step": step, "arm": "all", "reason": reason})
     placed = pupils.filter(nw.col(FATE) == "arm")
-    in_arms = _by_arm("In an arm", "", placed, engine)
-    with_all = placed.join(complete, on=PUPIL, how="inner")
-    whole = _by_arm("In an arm, every covariate known", "others lack a covariate", with_all, engine)
-    held = {row["arm"] for row in whole}
+    in_arms = _of_arms(placed, engine)
+    complete_too = _of_arms(placed.join(complete, on=PUPIL, how="inner"), engine)
     # An arm of which nobody is left stands there with none.
-    for row in in_arms:
-        if row["arm"] not in held:
-            whole.append(
-                {
-                    "step": "In an arm, every covariate known",
-                    "arm": row["arm"],
-                    "pupils": 0,
-                    "schools": 0,
-                    "reason": "others lack a covariate",
-                }
-            )
-    order = [row["arm"] for row in in_arms]
-    records += [*in_arms, *sorted(whole, key=lambda row: order.index(row["arm"]))]
+    arms = [arm for arm in (*ARMS, "all") if arm in in_arms]
+    for step, reason, counted in (
+        ("In an arm", "", in_arms),
+        ("In an arm, every covariate known", "others lack a covariate", complete_too),
+    ):
+        records += [
+            {"step": step, "arm": arm, **counted.get(arm, _NOBODY), "reason": reason}
+            for arm in arms
+        ]
     columns = ["step", "arm", "pupils", "schools", "reason"]
     return Flow(pd.DataFrame.from_records(records)[columns])
 
 
-def _by_arm(
-    step: str, reason: str, pupils: nw.LazyFrame[Any], engine: Engine
-) -> list[dict[str, object]]:
-    counted = {str(row[ARM]): row for row in _count(pupils, [ARM], engine)}
-    order = [arm for arm in (*ARMS, "all") if arm in counted]
-    return [
-        {
-            "step": step,
-            "arm": arm,
-            "pupils": counted[arm]["pupils"],
-            "schools": counted[arm]["schools"],
-            "reason": reason,
-        }
-        for arm in order
-    ]
+def _of_arms(pupils: nw.LazyFrame[Any], engine: Engine) -> dict[str, dict[str, int]]:
+    """Count the pupils and schools of each arm that holds any."""
+    return {
+        str(row[ARM]): {"pupils": row["pupils"], "schools": row["schools"]}
+        for row in _count(pupils, [ARM], engine)
+    }
 
 
 def _count(pupils: nw.LazyFrame[Any], by: list[str], engine: Engine) -> list[dict[str, Any]]:

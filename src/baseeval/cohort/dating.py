@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.engine.days import school_year
+from baseeval.engine.days import YEAR_ENDS, day_in, school_year
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import COUNT, Frame, yes
 from baseeval.errors import DataError, Fault, Problem, fault
@@ -14,7 +14,7 @@ from baseeval.sources.tables import Tables
 from baseeval.sources.values import WHY
 
 #: A day of the year by which results are known, where they carry none.
-_RESULTS_DAY, _YEAR_END = "-05-15", "-08-31"
+_RESULTS_DAY = "05-15"
 
 _TOO_MANY = "more sessions than possible"
 
@@ -55,7 +55,7 @@ def date_tables(tables: Tables, engine: Engine) -> tuple[dict[str, Frame], list[
     dated["pupils"], faults = _census(dated["pupils"], labels["pupils"], engine)
     for name in ("attendance", "exclusions"):
         if name in dated:
-            dated[name] = dated[name].with_columns(_day(_YEAR_END).alias("day"))
+            dated[name] = dated[name].with_columns(day_in(nw.col("year"), YEAR_ENDS).alias("day"))
     if "attendance" in dated:
         dated["attendance"] = _possible(dated["attendance"])
     if "attainment" in dated:
@@ -69,10 +69,6 @@ def date_tables(tables: Tables, engine: Engine) -> tuple[dict[str, Frame], list[
         if name in dated:
             faults += _twice(dated[name], key, labels[name], remedy, engine)
     return dated, faults
-
-
-def _day(ending: str) -> nw.Expr:
-    return nw.concat_str(nw.col("year").cast(nw.String), nw.lit(ending)).cast(nw.Date)
 
 
 def _census(census: Frame, label: str, engine: Engine) -> tuple[Frame, list[Fault]]:
@@ -134,7 +130,7 @@ def _filled(rows: Frame, name: str, value: nw.Expr) -> Frame:
 
 def _results(rows: Frame, label: str, engine: Engine) -> tuple[Frame, list[Fault]]:
     """Date results, and leave out those whose date contradicts their school year."""
-    day = _day(_RESULTS_DAY)
+    day = day_in(nw.col("year"), _RESULTS_DAY)
     if "date" not in rows.collect_schema().names():
         return rows.with_columns(day.alias("day")), []
     dated = rows.with_columns(nw.coalesce(nw.col("date"), day).alias("day"))

@@ -8,10 +8,9 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import pandas as pd
-import pyarrow as pa
 
 from baseeval.cohort.assembling import Assembled, assemble
-from baseeval.cohort.moving import count_movements
+from baseeval.cohort.moving import could_be_seen, count_movements
 from baseeval.cohort.pupils import pupils_in_words
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import COUNT, Frame
@@ -181,17 +180,14 @@ def _context(plan: Plan, tables: Tables, engine: Engine) -> pd.DataFrame:
 
 def _followed(made: Assembled, engine: Engine) -> tuple[Frame, Frame]:
     """Say of each pupil in which waves a census could see them, and in which it did."""
-    known = engine.table(pa.table({"census_year": pa.array(made.years, pa.int64())}))
-    wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
-    starts = made.starts.select("pupil", "year")
-    expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)
-    seen = made.seen.rename({"year": "census_year"}).join(starts, on="pupil", how="inner")
-    seen = seen.with_columns(wave)
+    expected = engine.keep(could_be_seen(made, engine))
+    census = made.seen.rename({"year": "census_year"})
+    seen = expected.join(census, on=["pupil", "census_year"], how="inner")
 
     def texts(frame: Frame) -> Frame:
         return frame.select("pupil", nw.col("wave").cast(nw.String).alias("wave"))
 
-    return engine.keep(texts(expected)), engine.keep(texts(seen))
+    return texts(expected), engine.keep(texts(seen))
 
 
 def _already_placed(made: Assembled, engine: Engine) -> int:

@@ -1,4 +1,4 @@
-"""Movers: from which arm to which, wave by wave, and how long a place was kept."""
+"""Movers: who could be seen when, and from which arm to which, wave by wave."""
 
 from __future__ import annotations
 
@@ -8,10 +8,30 @@ import pyarrow as pa
 
 from baseeval.cohort.assembling import Assembled
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.engine.frames import COUNT
+from baseeval.engine.frames import COUNT, Frame
 from baseeval.results import NOT_SEEN
 
 _COLUMNS = ["wave", "arm", "arm_then", "pupils", "schools"]
+
+
+def could_be_seen(made: Assembled, engine: Engine) -> Frame:
+    """Lay out the waves in which a census could see each pupil.
+
+    Parameters
+    ----------
+    made : Assembled
+    engine : Engine
+
+    Returns
+    -------
+    narwhals LazyFrame
+        ``pupil, school, arm, census_year, wave``, from the school year of time zero on.
+    """
+    known = engine.table(pa.table({"census_year": pa.array(made.years, pa.int64())}))
+    starts = made.starts.select("pupil", "school", "arm", "year")
+    wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
+    waves = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)
+    return waves.drop("year")
 
 
 def count_movements(made: Assembled, engine: Engine) -> pd.DataFrame:
@@ -30,10 +50,7 @@ def count_movements(made: Assembled, engine: Engine) -> pd.DataFrame:
         arm`` where one did, in a base that does not count, say).
         It describes; the arms that are compared are those of time zero.
     """
-    known = engine.table(pa.table({"census_year": pa.array(made.years, pa.int64())}))
-    starts = made.starts.select("pupil", "school", "arm", "year")
-    wave = (nw.col("census_year") - nw.col("year") + 1).alias("wave")
-    expected = starts.join(known, how="cross").with_columns(wave).filter(nw.col("wave") >= 1)
+    expected = could_be_seen(made, engine)
     seen = made.seen.select("pupil", nw.col("year").alias("census_year"), nw.lit(1).alias("seen"))
     followed = expected.join(seen, on=["pupil", "census_year"], how="left").join(
         made.yearly, on=["pupil", "census_year"], how="left"

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import narwhals.stable.v2 as nw
 
 from baseeval.contracts.registry import TABLES
-from baseeval.engine.days import day_number
+from baseeval.engine.days import YEAR_ENDS, day_in, day_number
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame
 from baseeval.errors import PlanError, Problem
@@ -249,7 +249,7 @@ def _of_school(
     closes = nw.lit(covariate.date, nw.Date)
     if "year" in held:
         undated = joined.filter(nw.col("year").is_null())
-        ends = nw.concat_str(nw.col("year").cast(nw.String), nw.lit("-08-31")).cast(nw.Date)
+        ends = day_in(nw.col("year"), YEAR_ENDS)
         closes = nw.coalesce(ends, closes)
     if covariate.date is None and engine.counts(undated, {"n": ~nw.col(name).is_null()})["n"]:
         raise PlanError(

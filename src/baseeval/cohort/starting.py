@@ -8,7 +8,7 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pyarrow as pa
 
-from baseeval.engine.days import day_number, school_year
+from baseeval.engine.days import YEAR_BEGINS, day_in, day_number, school_year
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame, with_only
 from baseeval.plan import EligibilitySection
@@ -167,4 +167,4 @@ def _matched(records: Frame, spells: Frame, seed: int, engine: Engine) -> Frame:
 
 def _opens(year: nw.Expr) -> nw.Expr:
     """Return the first day of a school year."""
-    return nw.concat_str((year - 1).cast(nw.String), nw.lit("-09-01")).cast(nw.Date)
+    return day_in(year - 1, YEAR_BEGINS)

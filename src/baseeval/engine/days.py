@@ -6,6 +6,9 @@ import narwhals.stable.v2 as nw
 
 _SEPTEMBER = 9
 
+#: The first and the last day of a school year.
+YEAR_BEGINS, YEAR_ENDS = "09-01", "08-31"
+
 
 def school_year(day: nw.Expr) -> nw.Expr:
     """Give the school year of a day, by the summer in which it ends.
@@ -20,6 +23,23 @@ def school_year(day: nw.Expr) -> nw.Expr:
     """
     autumn = nw.when(day.dt.month() >= _SEPTEMBER).then(nw.lit(1)).otherwise(nw.lit(0))
     return (day.dt.year() + autumn).cast(nw.Int64)
+
+
+def day_in(year: nw.Expr, of_year: str) -> nw.Expr:
+    """Give a stated day of a calendar year.
+
+    Parameters
+    ----------
+    year : narwhals expression
+        Whole number.
+    of_year : str
+        Month and day, as ``08-31``.
+
+    Returns
+    -------
+    narwhals expression
+    """
+    return nw.concat_str(year.cast(nw.String), nw.lit(of_year), separator="-").cast(nw.Date)
 
 
 def plus_days(day: nw.Expr, days: int) -> nw.Expr:

@@ -1,8 +1,9 @@
-"""The page of a check in a real browser: silent, accessible, no wider than its screen."""
+"""The pages of a check and of a register in a real browser: silent, accessible, never too wide."""
 
 from __future__ import annotations
 
 import runpy
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -11,16 +12,25 @@ from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from baseeval.reporting.check_html import check_page
+from baseeval.reporting.register_page import register_page
 
 FOLDER = Path(__file__).resolve().parents[1] / "unit"
-EXAMPLE: dict[str, Any] = runpy.run_path(str(FOLDER / "check_example.py"))
-EXAMPLES = ("check_example", "clean_example", "questions_example")
+CHECKS: dict[str, Any] = runpy.run_path(str(FOLDER / "check_example.py"))
+REGISTERS: dict[str, Any] = runpy.run_path(str(FOLDER / "register_example.py"))
+
+PAGES: dict[str, Callable[[], str]] = {
+    "a check": lambda: check_page(CHECKS["check_example"]()),
+    "a check without a fault": lambda: check_page(CHECKS["clean_example"]()),
+    "a check with questions": lambda: check_page(CHECKS["questions_example"]()),
+    "a register": lambda: register_page(REGISTERS["register_example"](), "Anyshire"),
+    "a register of nothing": lambda: register_page(REGISTERS["bare_example"](), "Anyshire"),
+}
 
 
-@pytest.fixture(scope="module", params=EXAMPLES)
+@pytest.fixture(scope="module", params=PAGES)
 def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> str:
-    path = tmp_path_factory.mktemp(request.param) / "check.html"
-    path.write_text(check_page(EXAMPLE[request.param]()), encoding="utf-8")
+    path = tmp_path_factory.mktemp("page") / "page.html"
+    path.write_text(PAGES[request.param](), encoding="utf-8")
     return path.as_uri()
 
 
