@@ -5,6 +5,14 @@ method: whether a design or a model exists is checked by `baseeval.study`
 against the methods' own specifications.
 """
 
+from baseeval.plan.method_sections import Covariate, DesignSection
+from baseeval.plan.outcome_section import Form, OutcomeSection
+from baseeval.plan.people_sections import (
+    ArmsSection,
+    EligibilitySection,
+    PeersSection,
+    PlacementSection,
+)
 from baseeval.plan.reading import (
     BASELINE,
     RESERVED,
@@ -12,16 +20,6 @@ from baseeval.plan.reading import (
     plan_from_keys,
     plan_hash,
     read_keys,
-)
-from baseeval.plan.sections import (
-    ArmsSection,
-    Covariate,
-    DesignSection,
-    EligibilitySection,
-    Form,
-    OutcomeSection,
-    PeersSection,
-    PlacementSection,
 )
 from baseeval.plan.whole import Plan
 

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from baseeval.errors import PlanError, Problem
-from baseeval.plan.sections import Faults, quoted
+from baseeval.plan.basics import Faults, quoted
 from baseeval.plan.whole import Plan
 from baseeval.results import ARMS
 

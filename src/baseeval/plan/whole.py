@@ -7,21 +7,20 @@ from typing import Annotated, Self
 
 from pydantic import Field, model_validator
 
-from baseeval.plan.sections import (
+from baseeval.plan.basics import Section, quoted, raise_all
+from baseeval.plan.data_sections import DataSection, StudySection
+from baseeval.plan.method_sections import (
     AnalysisSection,
-    ArmsSection,
     CovariatesSection,
-    DataSection,
     DesignSection,
+    ReleaseSection,
+)
+from baseeval.plan.outcome_section import OutcomeSection
+from baseeval.plan.people_sections import (
+    ArmsSection,
     EligibilitySection,
-    OutcomeSection,
     PeersSection,
     PlacementSection,
-    ReleaseSection,
-    Section,
-    StudySection,
-    quoted,
-    raise_all,
 )
 
 
