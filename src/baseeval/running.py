@@ -189,6 +189,7 @@ def _eligibility(plan: Plan) -> EligibilityAbout | None:
         phases=tuple(rules.phases),
         ehcp=rules.ehcp,
         time_zero=rules.time_zero if plan.data.source else "",
+        date=rules.date,
         first_year=rules.first_year,
         last_year=rules.last_year,
     )

@@ -33,6 +33,7 @@ CLEAN = {
     "laestab": "(2000000 + p % 3000)::varchar",
     "la": "'200'",
     "phase": "'SS'",
+    "recorded": "null",
     "year_group": "(y - 2012)::varchar",
     "sex": "case when p % 2 = 0 then 'F' else 'M' end",
     "birth_year": "'2007'",
@@ -142,6 +143,7 @@ PLANTS = [
         {"enrolment": "?"},
     ),
     Plant("not_yes_or_no", "on_roll", YES_NO, {"on_roll": "half"}),
+    Plant("not_a_date", "recorded", NO_DATE, {"recorded": "2019-02-29"}),
     Plant("not_a_date", "entry_date", NO_DATE, {"entry_date": "2019-02-29"}),
     Plant("not_a_date", "ehcp_date", NO_DATE, {"ehcp_date": "31/11/2018"}),
     Plant("not_yes_or_no", "consent", YES_NO, {"consent": "asked"}),
@@ -200,6 +202,12 @@ PLANTS = [
         "sen_unit",
         "have a base flag in a special school",
         {**K, "sen_unit": "1", "phase": "SP", "urn": OWN},
+    ),
+    Plant(
+        "recorded_outside_year",
+        "recorded",
+        "have a day on which the row was true outside the school year that it names",
+        {"recorded": "2019-09-01"},
     ),
     Plant(
         "born_after_year",

@@ -130,6 +130,9 @@ def broken(row: Row) -> Iterator[tuple[str, str]]:
         yield "flag_without_sen", "sen_unit"
     if based and phase == "SP":
         yield "base_in_special_school", "sen_unit"
+    day = row["recorded"]
+    if known(day, year) and not dt.date(year - 1, 9, 1) <= day <= dt.date(year, 8, 31):
+        yield "recorded_outside_year", "recorded"
     if known(born, year) and born >= year:
         yield "born_after_year", "birth_year"
     if known(entry, born) and entry.year <= born:

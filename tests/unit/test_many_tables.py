@@ -369,6 +369,68 @@ def test_a_matched_date_gives_everybody_a_start(tmp_path):
     assert found["fsm"].dropna().isin([0]).all()
 
 
+def test_a_fixed_date_follows_everybody_on_record_from_one_day(tmp_path):
+    cohort = build(
+        tmp_path,
+        eligibility={
+            "needs": ["ASD"],
+            "time_zero": "fixed_date",
+            "date": dt.date(2021, 9, 1),
+        },
+        covariates={"adjust": ["fsm", "absence_share"]},
+    )
+    found = frame(cohort, cohort.covariates, ["pupil"])
+
+    # Of 2021/22 alone, by its census of January 2022; whoever left before is not on record.
+    assert found["arm"].to_dict() == {
+        "placed": "base",
+        "placed already": "base",
+        "later in the base": "base",
+        "back in class": "host_mainstream",
+        "beside": "host_mainstream",
+        "need too late": "host_mainstream",  # not too late here: known by the end of 2021/22
+        "elsewhere": "non_host",
+        "too old": "non_host",
+    }
+    # Known by the day: the census of January 2021, and the sessions of 2020/21.
+    assert (found["fsm"] == 0).all()
+    expected = {pupil: (10 * i + 2) / 300 for i, pupil in enumerate(CENSUS)}
+    np.testing.assert_allclose(found["absence_share"], [expected[pupil] for pupil in found.index])
+    reasons = cohort.flow.table.set_index("reason")["pupils"]
+    assert reasons["not on record in the school year of the eligibility event"] >= 2
+    rows = cohort.engine.collect(cohort.outcomes, ["pupil", "wave"]).to_pandas()
+    assert set(rows["wave"]) == {"0", "1"}
+
+
+def test_an_export_says_its_own_day(tmp_path):
+    exported = pupils().assign(recorded=None)
+    of_2021 = exported["year"] == 2021
+    exported.loc[of_2021, "recorded"] = dt.date(2020, 9, 1)
+    cohort = build(
+        tmp_path,
+        {**tables(), "pupils": exported},
+        eligibility={"needs": ["ASD"], "time_zero": "fixed_date", "date": dt.date(2020, 9, 1)},
+        covariates={"adjust": ["fsm"]},
+    )
+    found = frame(cohort, cohort.covariates, ["pupil"])
+
+    # The record of the day itself is known on the day: 0, where January 2020 said 1.
+    assert (found["fsm"] == 0).all()
+    assert found.loc["placed already", "arm"] == "base"
+
+
+@pytest.mark.parametrize(
+    ("rules", "what"),
+    [
+        ({"time_zero": "fixed_date"}, "say which day"),
+        ({"date": dt.date(2021, 9, 1)}, "alone"),
+    ],
+)
+def test_a_fixed_date_and_its_day_belong_together(tmp_path, rules, what):
+    with pytest.raises(PlanError, match=what):
+        build(tmp_path, eligibility={"needs": ["ASD"], **rules})
+
+
 def test_an_issued_plan_may_be_time_zero(tmp_path):
     issued = pupils().assign(
         ehcp_date=lambda rows: np.where(rows["sen_provision"] == "E", dt.date(2021, 1, 4), None)

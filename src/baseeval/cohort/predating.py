@@ -36,7 +36,7 @@ _YEARLY = {
 }
 
 #: Columns that no covariate may be.
-_KEYS = ("pupil_id", "urn", "year", "term", "day", "consent", "withdrawn")
+_KEYS = ("pupil_id", "urn", "year", "term", "recorded", "day", "consent", "withdrawn")
 
 
 @dataclass(frozen=True, slots=True)

@@ -58,7 +58,12 @@ def starts(
     records = engine.keep(with_only(census, RECORD))
     if rules.time_zero == "school_entry":
         return engine.keep(_entry(records, rules))
-    if rules.time_zero == "ehcp_issue":
+    if rules.time_zero == "fixed_date":
+        dates = records.select("pupil_id").unique()
+        dates = dates.with_columns(
+            nw.lit(rules.date, nw.Date).alias("zero"), nw.lit("time zero").alias("why")
+        )
+    elif rules.time_zero == "ehcp_issue":
         dates = records.group_by("pupil_id").agg(nw.col("ehcp_date").min().alias("zero"))
         dates = dates.with_columns(nw.lit("time zero").alias("why"))
     else:

@@ -28,6 +28,7 @@ _PROVISION, _NEED, _SECOND = (
 )
 _BASE = (nw.col("sen_unit") == 1) | (nw.col("resourced_provision") == 1)
 _ENTRY, _PLAN, _BORN = nw.col("entry_date"), nw.col("ehcp_date"), nw.col("birth_year")
+_RECORDED = nw.col("recorded")
 _GROUP, _PHASE = nw.col("year_group"), nw.col("phase")
 
 #: EHC plans began then; until 2014 there were statements.
@@ -127,6 +128,13 @@ _BASES = (
 )
 
 _DAYS = (
+    Rule(
+        "recorded_outside_year",
+        ("recorded", "year"),
+        (_month(_RECORDED) < _YEAR * 12 - 3) | (_month(_RECORDED) > _YEAR * 12 + 8),
+        "a day on which the row was true outside the school year that it names",
+        f"{_AS_IT_STANDS}: mend the day or the year.",
+    ),
     Rule(
         "born_after_year",
         ("birth_year", "year"),

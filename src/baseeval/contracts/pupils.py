@@ -38,6 +38,12 @@ COLUMNS = (
     ),
     column("term", "code", "Term of the census", codes=TERMS, source=_CENSUS),
     column(
+        "recorded",
+        "date",
+        "Day on which the row was true, such as the day of a school's own export; by default the "
+        "census day of the term",
+    ),
+    column(
         "urn",
         "key",
         "School (Unique Reference Number)",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass, field
 
 import pandas as pd
@@ -52,7 +53,9 @@ class EligibilityAbout:
     ehcp : str
         any, only or none.
     time_zero : str
-        school_entry, ehcp_issue or matched_date; empty where the table says it.
+        school_entry, ehcp_issue, matched_date or fixed_date; empty where the table says it.
+    date : datetime.date, optional
+        The fixed date.
     first_year, last_year : int, optional
         School years of time zero, each by the summer in which it ends.
     """
@@ -63,6 +66,7 @@ class EligibilityAbout:
     phases: tuple[str, ...] = ()
     ehcp: str = "any"
     time_zero: str = ""
+    date: dt.date | None = None
     first_year: int | None = None
     last_year: int | None = None
 

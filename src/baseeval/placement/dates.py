@@ -41,13 +41,13 @@ def census_day(year: int, term: str) -> date:
 
 
 def with_census_days(rows: Frame, engine: Engine) -> Frame:
-    """Add the day of the census to rows of a year and a term.
+    """Add the day on which rows were true: the census day of their year and term, or their own.
 
     Parameters
     ----------
     rows : narwhals LazyFrame
-        ``year, term``. A row without a term is of the spring census; one without
-        a year is left out.
+        ``year, term``, and ``recorded`` where they say their own day. A row without a
+        term is of the spring census; one without a year is left out.
     engine : Engine
 
     Returns
@@ -63,7 +63,10 @@ def with_census_days(rows: Frame, engine: Engine) -> Frame:
         "term": pa.array([row["term"] for row in held], pa.string()),
         "day": pa.array([census_day(row["year"], row["term"]) for row in held], pa.date32()),
     }
-    return rows.join(engine.table(pa.table(days)), on=["year", "term"], how="inner")
+    rows = rows.join(engine.table(pa.table(days)), on=["year", "term"], how="inner")
+    if "recorded" not in rows.collect_schema().names():
+        return rows
+    return rows.with_columns(nw.coalesce(nw.col("recorded"), nw.col("day")).alias("day"))
 
 
 def year_frame(years: list[int], engine: Engine) -> Frame:

@@ -14,6 +14,7 @@ _COLUMNS = {
     "pupil_id": nw.String,
     "year": nw.Int64,
     "term": nw.String,
+    "recorded": nw.Date,
     "urn": nw.String,
     "sen_unit": nw.Int64,
     "resourced_provision": nw.Int64,

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from baseeval.plan.basics import Column, Label, Section, quoted
+from baseeval.plan.basics import Column, Label, Section, quoted, raise_all
 
 
 class EligibilitySection(Section):
     """Who is in the study at all, in every arm alike.
 
     `columns` names the columns of a tidy table; a source has them under the
-    contract's names. `time_zero`, `first_year` and `last_year` are for sources.
+    contract's names. `time_zero`, `date`, `first_year` and `last_year` are for sources.
     """
 
     needs: list[Label] = []
@@ -21,7 +22,8 @@ class EligibilitySection(Section):
     years: list[Label] = []
     phases: list[Label] = []
     ehcp: Literal["any", "only", "none"] = "any"
-    time_zero: Literal["school_entry", "ehcp_issue", "matched_date"] = "school_entry"
+    time_zero: Literal["school_entry", "ehcp_issue", "matched_date", "fixed_date"] = "school_entry"
+    date: dt.date | None = None
     first_year: int | None = None
     last_year: int | None = None
     columns: dict[
@@ -38,10 +40,16 @@ class EligibilitySection(Section):
     ] = {}
 
     @model_validator(mode="after")
-    def _years_in_order(self) -> Self:
+    def _dates_agree(self) -> Self:
+        faults = []
         first, last = self.first_year, self.last_year
         if first is not None and last is not None and first > last:
-            raise ValueError("`first_year` comes after `last_year`")
+            faults.append("`first_year` comes after `last_year`")
+        if self.time_zero == "fixed_date" and self.date is None:
+            faults.append("`time_zero` is `fixed_date`: say which day in `date` (2025-09-01)")
+        if self.time_zero != "fixed_date" and self.date is not None:
+            faults.append('`date` is for `time_zero = "fixed_date"` alone')
+        raise_all(faults)
         return self
 
     def wanted(self) -> tuple[str, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from baseeval.contracts.vocabulary import BASE_TYPES, NEEDS, PHASES, YEAR_GROUPS
 from baseeval.disclosure.released import About, EligibilityAbout, PlacementAbout
-from baseeval.reporting.phrasebook import school_year
+from baseeval.reporting.phrasebook import school_year, spelled_date
 
 NEED_RULES = {
     "primary": "the main need (primary)",
@@ -72,7 +72,9 @@ def _eligible(rules: EligibilityAbout) -> str:
     told = (
         f"The study is about pupils {kept}." if kept else "Pupils of every kind are in the study."
     )
-    if rules.time_zero:
+    if rules.date is not None:
+        told += f" In every group pupils are followed from {spelled_date(rules.date.isoformat())}."
+    elif rules.time_zero:
         told += f" In every group a pupil is followed from {_STARTS[rules.time_zero]}."
     return told + _within(rules.first_year, rules.last_year)
 
