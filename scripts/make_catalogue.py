@@ -15,7 +15,7 @@ from baseeval.catalogue import (
     known_sources,
     outcome_template,
 )
-from baseeval.measures.scoring import KINDS
+from baseeval.measures.kinds import KINDS
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 OUTCOMES, FEATURES = DOCS / "outcomes.md", DOCS / "features.md"
@@ -66,12 +66,13 @@ OUTCOMES_INTRODUCTION = (
 )
 
 FEATURES_INTRODUCTION = (
-    "Made from `src/baseeval/catalogue/` by `scripts/make_catalogue.py`; a test holds it current. "
-    "Words are in the [glossary](glossary.md); what a base may change is in the "
+    "Made from `src/baseeval/contracts/features.toml` by `scripts/make_catalogue.py`; a test holds "
+    "it current. Words are in the [glossary](glossary.md); what a base may change is in the "
     "[catalogue of outcomes](outcomes.md).",
     "What parents, school leaders and DfE's experts say that a good base has: a checklist to fill "
-    "in once a year, one row a base, with the day (`features_recorded`). Most of it rests on "
-    "experience; hardly any has been tested. Recorded by enough bases, it can be.",
+    "in once a year, one row a base, with the day (`features_recorded`). Each is a column of the "
+    "table [bases](data-dictionary.md#bases), or of [schools](data-dictionary.md#schools). Most of "
+    "it rests on experience; hardly any has been tested. Recorded by enough bases, it can be.",
     '**Answer yes, no or "not known".** Not known is a value of its own, never read as no, and '
     "better than a guess. An empty cell means that nobody was asked.",
     "**Tells effects apart** says whether effects may be compared by it. *Yes*: it was settled "

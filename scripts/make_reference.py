@@ -6,8 +6,8 @@ from baseeval.contracts.codes import SUPPRESSION_CODES
 from baseeval.design.registry import DESIGNS
 from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
-from baseeval.measures.scoring import KINDS
-from baseeval.results import FLAGS, RESULT_COLUMNS, VERDICTS
+from baseeval.measures.kinds import KINDS
+from baseeval.results import FLAGS, RESULT_COLUMNS, VARIANTS, VERDICTS
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "reference.md"
 
@@ -61,6 +61,8 @@ def reference() -> str:
         table(("code", "meaning"), [(f"`{code}`", words) for code, words in VERDICTS.items()]),
         "## Flags",
         table(("code", "meaning"), [(f"`{code}`", words) for code, words in FLAGS.items()]),
+        "## Variants",
+        table(("code", "meaning"), [(f"`{code}`", words) for code, words in VARIANTS.items()]),
         "## Codes that are read as missing, each with its reason",
         table(
             ("code", "meaning"), [(f"`{code}`", words) for code, words in SUPPRESSION_CODES.items()]

@@ -39,6 +39,8 @@ if TYPE_CHECKING:
     from baseeval.reporting.writing import report
     from baseeval.results import RESULT_COLUMNS, Weights
     from baseeval.running import run
+    from baseeval.sources.pseudonyms import make_key
+    from baseeval.starters.beginning import new_study
     from baseeval.study import check_study, read_study
     from baseeval.worlds import simulate, write_world
 
@@ -73,7 +75,9 @@ _HOMES = {
     "known_outcomes": "catalogue",
     "known_scales": "catalogue",
     "list_bases": "registering",
+    "make_key": "sources.pseudonyms",
     "match": "design.matching",
+    "new_study": "starters.beginning",
     "outcome_template": "catalogue",
     "read_study": "study",
     "release": "disclosure.releasing",
@@ -116,7 +120,9 @@ __all__ = [
     "known_outcomes",
     "known_scales",
     "list_bases",
+    "make_key",
     "match",
+    "new_study",
     "outcome_template",
     "read_study",
     "release",

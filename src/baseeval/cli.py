@@ -56,6 +56,21 @@ def options(
     """Estimate what being placed in a base did to pupils, and how sure anyone can be."""
 
 
+@app.command("new")
+def new_command(
+    directory: Annotated[Path, typer.Argument(metavar="DIR", help="An absent or empty folder.")],
+    like: Annotated[
+        str, typer.Option("--from", help="What to begin from: trust, npd or src_replication.")
+    ] = "trust",
+    year: Annotated[
+        int, typer.Option(help="Of trust: the school year to record; 2027 is 2026/27.")
+    ] = 2027,
+) -> None:
+    """Begin a study: a commented study file, an example, and a workbook to record in."""
+    place = be.new_study(directory, like=like, year=year)
+    _say(f"Done: read {place / 'README.md'}, then {place / 'study.toml'}")
+
+
 @app.command("run")
 def run_command(
     study: Study,
@@ -111,6 +126,18 @@ def register_command(
     with swapped_in(out, mark="register.html") as fresh:
         be.write_register(register, fresh, be.read_study(study).study.title)
     _say(f"Done: {out / 'register.html'}")
+
+
+@app.command("key")
+def key_command(
+    file: Annotated[Path, typer.Argument(help="The key's file, where none stands yet.")],
+) -> None:
+    """Make a key for pseudonyms: a secret, to be kept apart from whatever leaves."""
+    be.make_key(file)
+    _say(
+        f"Done: {file}. Name it in the study file: [data] pseudonym_key. Keep it secret and safe: "
+        "who has it can find pupils again, and without it nobody makes the same pseudonyms."
+    )
 
 
 @app.command("simulate")

@@ -9,13 +9,14 @@ import pandas as pd
 from baseeval.cohort.building import Cohort
 from baseeval.design.balancing import check_balance
 from baseeval.design.deciding import decide
+from baseeval.effects.bounding import bound_rows
 from baseeval.effects.estimating import estimate_one, finish, plain
 from baseeval.effects.occasions import covered, occasions
 from baseeval.effects.registry import MODELS
 from baseeval.effects.rows import empty_row
 from baseeval.effects.spec import ModelSpec
 from baseeval.errors import EstimationError
-from baseeval.results import Balance, Effect, Weights, results_table
+from baseeval.results import Balance, Effect, Weights, unreleased_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +70,7 @@ def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        The results table, before disclosure control, and a column `parameters`
-        that disclosure control reads and drops.
+        From `unreleased_table`, before disclosure control.
     """
     times = occasions(cohort)
     asked = cohort.plan.design.methods or ["none"]
@@ -87,12 +87,13 @@ def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
                 for time in here:
                     if isinstance(chosen, EstimationError):
                         flags = (chosen.flag,)
-                        row = empty_row(cohort, time, contrast, method, spec, headline, flags)
+                        made = [empty_row(cohort, time, contrast, method, spec, headline, flags)]
                     else:
-                        row = estimate_one(cohort, time, chosen, spec, headline)
-                    rows.append(_flag_overlap(row, poor))
-    finished = finish(cohort, rows)
-    return results_table(finished).assign(parameters=[row.parameters for row in finished])
+                        made = [estimate_one(cohort, time, chosen, spec, headline)]
+                        if headline:
+                            made += bound_rows(cohort, time, chosen, spec, made[0])
+                    rows += [_flag_overlap(row, poor) for row in made]
+    return unreleased_table(finish(cohort, rows))
 
 
 def _design(

@@ -8,7 +8,7 @@ pupils on the way is a :class:`Flow`.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from types import MappingProxyType
 
@@ -22,6 +22,9 @@ ARMS: tuple[str, ...] = ("base", "host_mainstream", "non_host")
 
 #: Of a later wave: a pupil whom no census of that school year saw.
 NOT_SEEN = "not seen"
+
+#: Of ways out of a base: all of them together.
+ANY_WAY = "any"
 
 #: Each contrast is read first arm minus second.
 CONTRASTS: Mapping[str, tuple[str, str]] = MappingProxyType(
@@ -75,6 +78,32 @@ RESULT_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "headline": ("flag", "True for the first design by the first model"),
         "family": ("text", "The family of tests over which p_adjusted is taken"),
         "p_adjusted": ("number", "p-value adjusted over the family"),
+    }
+)
+
+#: Field of an :class:`Effect` that only disclosure control reads -> its meaning.
+INTERNAL_COLUMNS: Mapping[str, str] = MappingProxyType(
+    {
+        "parameters": "Coefficients fitted",
+        "unlike_first": (
+            "Pupils of the first arm whose value is another than the one that at least half of "
+            "them share; empty where no value is so common"
+        ),
+        "unlike_second": "The same of the second arm",
+        "filled_first": "Of a bound: pupils of the first arm whose missing value was filled in",
+        "filled_second": "The same of the second arm",
+    }
+)
+
+#: Variant of the analysis -> what it is.
+VARIANTS: Mapping[str, str] = MappingProxyType(
+    {
+        "main": "The analysis as planned, of pupils who have the outcome",
+        "bound_low": (
+            "The lowest that the effect can be, whatever the missing outcomes are: the lowest "
+            "possible in the first arm, the highest possible in the second"
+        ),
+        "bound_high": "The highest that the effect can be, with the two exchanged",
     }
 )
 
@@ -140,6 +169,22 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "school_confounding_unadjustable": (
             "Too few schools to adjust for why some host a base and others do not"
         ),
+        "scale_within_school": (
+            "The scale is each school's own: only pupils of one school can be compared on it"
+        ),
+        "scale_not_invariant": (
+            "The items of the scale do not work alike in the two arms, or not as one scale at all: "
+            "its means may not mean the same"
+        ),
+        "invariance_not_assessable": (
+            "Whether the scale means the same in the two arms cannot be judged: too few complete "
+            "answers, most often. That is not a sign that it does"
+        ),
+        "low_reliability": "Alpha of the scale is below 0.70 in an arm",
+        "low_completion": (
+            "Fewer than 70% of an arm have a score of the scale, or 15 points fewer than of the "
+            "other"
+        ),
         "suppressed": "Withheld so that no pupil or school can be recognised",
     }
 )
@@ -150,9 +195,9 @@ class Effect:
     """One answer: one row of the results table.
 
     The fields are the columns of :data:`RESULT_COLUMNS`, with the same
-    meanings and units, and `parameters`, the number of coefficients fitted,
-    which disclosure control needs and no released table shows. A number that
-    does not exist is NaN.
+    meanings and units, and those of :data:`INTERNAL_COLUMNS`, which disclosure
+    control needs and no released table shows. A number that does not exist is
+    NaN.
     """
 
     outcome: str
@@ -196,6 +241,10 @@ class Effect:
     family: str = ""
     p_adjusted: float = np.nan
     parameters: int = 0
+    unlike_first: int | None = None
+    unlike_second: int | None = None
+    filled_first: int | None = None
+    filled_second: int | None = None
 
 
 def target_of(contrast: str, estimand: str) -> str:
@@ -249,6 +298,29 @@ def results_table(effects: Iterable[Effect]) -> pd.DataFrame:
         records.append(record)
     table = pd.DataFrame.from_records(records, columns=list(RESULT_COLUMNS))
     return table.astype({name: _DTYPES[kind] for name, (kind, _) in RESULT_COLUMNS.items()})
+
+
+def unreleased_table(effects: Sequence[Effect]) -> pd.DataFrame:
+    """Lay effects out as the results table, with what disclosure control needs besides.
+
+    Parameters
+    ----------
+    effects : sequence of Effect
+
+    Returns
+    -------
+    pandas.DataFrame
+        The columns of :data:`RESULT_COLUMNS`, then those of
+        :data:`INTERNAL_COLUMNS`, which `release` reads and drops.
+
+    Examples
+    --------
+    >>> list(unreleased_table([]).columns)[-2:]
+    ['filled_first', 'filled_second']
+    """
+    internal = {name: [getattr(e, name) for e in effects] for name in INTERNAL_COLUMNS}
+    counts = {name: pd.array(values, dtype="Int64") for name, values in internal.items()}
+    return results_table(effects).assign(**counts)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

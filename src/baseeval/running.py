@@ -16,17 +16,20 @@ import pandas as pd
 
 from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.cohort.describing import describe
+from baseeval.cohort.questionnaires import check_questionnaires
+from baseeval.cohort.scale_flags import with_cautions
 from baseeval.disclosure.released import About, EligibilityAbout, OutcomeAbout, PlacementAbout
 from baseeval.disclosure.releasing import release
 from baseeval.disclosure.screening import screen
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DisclosureError, Problem, UsageError
 from baseeval.folders import MANIFEST, check_free, restricted, swapped_in
-from baseeval.measures.scoring import note_of, unit_of
+from baseeval.measures.kinds import note_of, unit_of
 from baseeval.pipeline import Designs, estimate_all, make_designs
-from baseeval.plan import Plan
+from baseeval.plan import FileSection, Plan
 from baseeval.reporting.writing import report
 from baseeval.results import CONTRASTS
+from baseeval.sources.pseudonyms import check_key_apart
 from baseeval.study import read_study
 
 _LOG = logging.getLogger("baseeval")
@@ -87,13 +90,15 @@ def run(
     plan = read_study(study)
     place = Path(out) if out is not None else plan.path.parent / "output"
     check_free(place)
+    check_key_apart(plan, place)
     with restricted(place) as private, Engine(private / "spill") as database:
         progress("cohort")
         cohort = build_cohort(plan, database, tables)
         progress("design")
         designs = make_designs(cohort)
         progress("estimate")
-        rows = estimate_all(cohort, designs)
+        asked = check_questionnaires(cohort)
+        rows = estimate_all(with_cautions(cohort, asked), designs)
         progress("release")
         released = release(
             rows,
@@ -104,6 +109,12 @@ def run(
             attrition=cohort.attrition,
             need_rules=cohort.need_rules,
             movements=cohort.movements,
+            ways_out=cohort.ways_out,
+            scales=asked.scales,
+            items=asked.items,
+            invariance=asked.invariance,
+            completion=cohort.completion,
+            modes=asked.modes,
             benchmarks=cohort.benchmarks,
             about=about(cohort, designs),
             profile=plan.release.profile,
@@ -150,6 +161,10 @@ def about(cohort: Cohort, designs: Designs) -> About:
                 smallest_effect=outcome.smallest_effect,
                 smallest_effect_unit=outcome.smallest_effect_unit,
                 note=note_of(outcome),
+                respondent=cohort.surveyed.respondents.get(outcome.name, "")
+                or outcome.respondent
+                or "",
+                contrasts=tuple(outcome.contrasts),
             )
         )
     return About(
@@ -274,13 +289,28 @@ def _write_manifest(cohort: Cohort, folder: Path) -> None:
 def _shown(plan: Plan) -> dict[str, Any]:
     """Return the plan with its defaults, less the folders of this machine."""
     keys = plan.model_dump(mode="json", by_alias=True)
-    table = Path(plan.data.table or "")
-    if table.is_absolute():
-        keys["data"]["table"] = table.name
-    for key, pattern in plan.data.files.items():
-        if Path(pattern).is_absolute():
-            keys["data"]["files"][key] = Path(pattern).name
+    if plan.data.table is not None:
+        keys["data"]["table"] = _without_folder(plan.data.table)
+    data = keys["data"]
+    for key, parts in plan.data.files.items():
+        shown = [_file_shown(*pair) for pair in zip(parts, data["files"][key], strict=True)]
+        data["files"][key] = shown[0] if len(shown) == 1 else shown
+    if plan.data.pseudonym_key is not None:
+        data["pseudonym_key"] = Path(plan.data.pseudonym_key).name
+    if plan.data.base is not None and plan.data.base.list_ is not None:
+        data["base"]["list"] = _without_folder(plan.data.base.list_)
     return keys
+
+
+def _file_shown(section: FileSection, shown: dict[str, Any]) -> str | dict[str, Any]:
+    """Return a file as a plan would write it: by its name alone where it has no options."""
+    name = _without_folder(section.file)
+    return {**shown, "file": name} if section.has_options() else name
+
+
+def _without_folder(pattern: str) -> str:
+    """Take the folders of this machine off a name; one relative to the study file stays."""
+    return Path(pattern).name if Path(pattern).is_absolute() else pattern
 
 
 def _last_screen(folder: Path, profile: str) -> None:

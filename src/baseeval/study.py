@@ -12,7 +12,6 @@ from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
-from baseeval.measures.scoring import KINDS
 from baseeval.plan import Plan, nearest, plan_from_keys, read_keys
 
 
@@ -72,14 +71,6 @@ def check_study(path: str | Path, tables: Mapping[str, Any] | None = None) -> Co
 def _later(plan: Plan) -> list[Problem]:
     """Name what the plan asks for that a later version will do."""
     problems = []
-    if plan.data.source == "mis":
-        problems.append(
-            Problem(
-                f"{plan.path.name}, [data] source",
-                "reading `mis` is reserved for a later version",
-                "Give one tidy `table`, or tables in contract form with `contracts`.",
-            )
-        )
     if plan.analysis.missing != "complete_case":
         problems.append(
             Problem(
@@ -88,15 +79,6 @@ def _later(plan: Plan) -> list[Problem]:
                 "Use `complete_case` for now.",
             )
         )
-    for outcome in plan.outcomes:
-        if outcome.kind not in KINDS:
-            problems.append(
-                Problem(
-                    f"{plan.path.name}, [outcomes] {outcome.name}",
-                    f"the kind `{outcome.kind}` is reserved for a later version",
-                    f"Kinds built so far: {', '.join(KINDS)}.",
-                )
-            )
     return problems
 
 

@@ -265,7 +265,7 @@ CASES = {
     ),
     "a kind of file that is not read": Case(
         4,
-        ("study.toml: this kind of file is not read. Use .csv, .csv.gz, .parquet, .xlsx.",),
+        ("study.toml: this kind of file is not read. Use .csv, .csv.gz, .parquet, .xlsx, .sav.",),
         plan=put('"pupils.csv"', '"study.toml"'),
     ),
     "an empty file": Case(

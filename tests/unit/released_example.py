@@ -20,6 +20,7 @@ from baseeval.results import CONTRASTS, RESULT_COLUMNS, Effect, results_table
 
 ARMS = {"base": (40, 5), "host_mainstream": (45, 5), "non_host": (40, 2)}
 HASH = "5f2c1b7e" * 8
+QUESTIONNAIRES = ("scales", "items", "invariance", "completion", "modes")
 
 OUTCOMES = (
     OutcomeAbout(
@@ -47,6 +48,7 @@ OUTCOMES = (
         better="neither",
         unit="mean score",
         note="The mean of nine answers, from 1 to 4.",
+        respondent="parent",
     ),
 )
 
@@ -82,7 +84,7 @@ ANSWERS: dict[tuple[str, str, str], tuple[float, float, float, str, tuple[str, .
         ("model_failed",),
     ),
     ("attendance", "3", "host_vs_non_host"): (-0.01, 0.05, 0.09, "cannot_tell", ("low_df",)),
-    ("belonging", "2", "base_vs_host"): (0.31, 0.22, 0.6, "differs", ()),
+    ("belonging", "2", "base_vs_host"): (0.31, 0.22, 0.6, "differs", ("scale_not_invariant",)),
     ("belonging", "3", "base_vs_host"): (0.12, 0.3, 0.6, "cannot_tell", ("high_missing",)),
     ("belonging", "2", "base_vs_non_host"): (np.nan, np.nan, np.nan, "", ("suppressed",)),
     ("belonging", "3", "base_vs_non_host"): (0.05, 0.7, 0.6, "cannot_tell", ("low_df",)),
@@ -339,6 +341,24 @@ def movements() -> pd.DataFrame:
     return table_of(shapes.MOVEMENTS, lines)
 
 
+def ways_out() -> pd.DataFrame:
+    """Return two ways out and all of them, one with a share and one withheld in the first year."""
+    lines: list[list[object]] = []
+    for way, shares in (
+        ("mainstream", (0.25, 0.4)),
+        ("unknown", (np.nan, 0.2)),
+        ("any", (0.4, 0.6)),
+    ):
+        for year, share in enumerate(shares, 1):
+            hidden = share != share
+            left = pd.NA if hidden else round(40 * share / 5) * 5
+            ends = [share, share - 0.1, share + 0.1]
+            lines.append(
+                [way, year, 40 if year == 1 else 25, left, *ends, 5, "suppressed" * hidden]
+            )
+    return table_of(shapes.WAYS_OUT, lines)
+
+
 def benchmarks() -> pd.DataFrame:
     """Return more published figures than a page shows, one of them without a value."""
     source = "DfE, Pupil absence in schools in England"
@@ -402,6 +422,75 @@ def benchmarks() -> pd.DataFrame:
     return table_of(shapes.BENCHMARKS, lines)
 
 
+def scales() -> pd.DataFrame:
+    """Return one scale at two waves: one arm withheld, one where alpha does not exist."""
+    lines = []
+    for wave in ("2", "3"):
+        for arm, (pupils, _) in ARMS.items():
+            agree = [0.84, 0.76, 0.9, 0.85, 0.77, 0.91, 0.95]
+            if arm == "host_mainstream":
+                agree = [value - 0.2 for value in agree]
+            note = "intervals take pupils of a school as independent: fewer than ten schools"
+            shown: list[object] = [pupils - 5, *agree, note, ""]
+            if (arm, wave) == ("non_host", "2"):
+                shown = [pd.NA, *[np.nan] * 7, "", "suppressed"]
+            if (arm, wave) == ("non_host", "3"):
+                shown = [15, *[np.nan] * 7, "not estimated: an item does not vary", ""]
+            lines.append(["belonging", wave, arm, 9, *shown])
+    return table_of(shapes.SCALES, lines)
+
+
+def items() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for number in range(1, 10):
+        for arm in ("base", "host_mainstream"):
+            few = number == 9
+            spread = np.nan if few else 0.8
+            status = "suppressed" if few else ""
+            lines.append(
+                ["belonging", "2", arm, f"b0{number}", 35, pd.NA, 3.1, spread, 0.45, status]
+            )
+    return table_of(shapes.ITEMS, lines)
+
+
+def invariance() -> pd.DataFrame:
+    """Return a ladder that fails at its last step, one that holds and one not assessable."""
+    lines: list[list[object]] = []
+    found = {
+        ("2", "base; host_mainstream"): ("holds", "holds", "fails"),
+        ("2", "base; non_host"): ("not assessable",) * 3,
+        ("2; 3", "base; host_mainstream"): ("holds",) * 3,
+        ("2", "host_mainstream; non_host"): ("fails", "not assessable", "not assessable"),
+    }
+    for (wave, groups), verdicts in found.items():
+        for step, verdict in zip(("configural", "metric", "scalar"), verdicts, strict=True):
+            why = "" if verdict == "holds" else "fewer than 100 complete cases in non_host"
+            numbers: list[float] = [61.2, 54.0, 0.23, 0.981, 0.03, 0.045, -0.004, 0.002]
+            if verdicts[0] == "not assessable":
+                numbers = [np.nan] * 8
+            lines.append(["belonging", wave, groups, step, *numbers, verdict, why])
+    return table_of(shapes.INVARIANCE, lines)
+
+
+def completion() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for wave in ("2", "3"):
+        for arm in ARMS:
+            lines.append(["belonging", wave, arm, "all", 40, 25, 10, pd.NA, pd.NA, "suppressed"])
+            lines.append(["belonging", wave, arm, "ASD", 30, 20, pd.NA, pd.NA, pd.NA, "suppressed"])
+            lines.append(["belonging", wave, arm, "other needs", *[pd.NA] * 5, "suppressed"])
+    return table_of(shapes.COMPLETION, lines)
+
+
+def modes() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for wave in ("2", "3"):
+        for arm in ARMS:
+            lines.append(["belonging", wave, arm, "standard", 20, ""])
+            lines.append(["belonging", wave, arm, "other modes", pd.NA, "suppressed"])
+    return table_of(shapes.MODES, lines)
+
+
 def table_of(columns: Mapping[str, str], lines: Sequence[Sequence[object]]) -> pd.DataFrame:
     return shapes.shaped([dict(zip(columns, line, strict=True)) for line in lines], columns)
 
@@ -427,6 +516,12 @@ def released_example(
         attrition=attrition(),
         need_rules=need_rules(),
         movements=movements(),
+        ways_out=ways_out(),
+        scales=scales(),
+        items=items(),
+        invariance=invariance(),
+        completion=completion(),
+        modes=modes(),
         benchmarks=benchmarks(),
         about=About(
             study="example",
@@ -479,7 +574,7 @@ def two_arms() -> Released:
         for name in ("results", "balance", "overlap")
     }
     rest = {name: getattr(whole, name) for name in ("profile", "flow", "descriptions", "missing")}
-    rest |= nothing("need_rules", "movements", "benchmarks")
+    rest |= nothing("need_rules", "movements", "ways_out", "benchmarks", *QUESTIONNAIRES)
     about |= {"eligibility": None, "placement": None}
     return Released(**tables, **rest, attrition=whole.attrition, about=About(**about))
 
@@ -500,7 +595,9 @@ def described_only() -> Released:
         flow=flow_rows,
         descriptions=described,
         missing=whole.missing.iloc[:0],
-        **nothing("attrition", "need_rules", "movements", "benchmarks"),
+        **nothing(
+            "attrition", "need_rules", "movements", "ways_out", "benchmarks", *QUESTIONNAIRES
+        ),
         about=About(
             study="described",
             title="England's mainstream secondary schools",

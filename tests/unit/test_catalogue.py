@@ -14,7 +14,6 @@ from baseeval.catalogue import (
     Feature,
     Outcome,
     Scale,
-    feature_columns,
     known_features,
     known_outcomes,
     known_scales,
@@ -23,12 +22,13 @@ from baseeval.catalogue import (
 )
 from baseeval.catalogue.checking import feature_faults, outcome_faults, scale_faults
 from baseeval.catalogue.loading import read_entries
-from baseeval.contracts.bases import CONTRACT
-from baseeval.contracts.tables import TableContract
+from baseeval.contracts.base_features import feature_columns
+from baseeval.contracts.bases import OWN
+from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import BaseevalError, PlanError, UsageError
-from baseeval.measures.scoring import KINDS
-from baseeval.plan import read_keys
+from baseeval.errors import BaseevalError, UsageError
+from baseeval.measures.kinds import KINDS
+from baseeval.plan import OutcomeSection, read_keys
 from baseeval.sources.contracted import read_contract
 
 OUTCOMES, SCALES, FEATURES = known_outcomes(), known_scales(), known_features()
@@ -182,6 +182,10 @@ def test_what_would_be_wrong_with_a_scale(change: dict[str, object], told: str) 
         ("attendance", {"columns": {}}, "`columns` are not those of the kind"),
         ("neet", {"columns": {"attended": "neet"}}, "`columns` are not those of the kind"),
         ("neet", {"sources": ("hearsay",)}, "the source `hearsay` is not known"),
+        ("neet", {"unit": "share of leavers"}, "begins with `proportion`"),
+        ("absence_severe", {"columns": {}}, "`columns` are not those of the kind"),
+        ("suspensions", {"counts": "entered"}, "only an outcome of kind 'binary'"),
+        ("suspensions", {"order": ("few", "many")}, "only an outcome of kind 'ordinal'"),
     ],
 )
 def test_what_would_be_wrong_with_an_outcome(
@@ -215,32 +219,42 @@ def test_what_would_be_wrong_with_a_feature(
 # ---- Features as columns ------------------------------------------------------------------------
 
 
-def test_features_are_columns_that_the_contract_has_not() -> None:
-    recorded, *columns = feature_columns()
-    names = [column.name for column in columns]
-    held = {feature.name for feature in FEATURES.values() if feature.held}
-    assert len(set(names)) == len(names)
-    assert {*names, *held} == set(FEATURES)
-    assert (recorded.name, recorded.kind) == ("features_recorded", "date")
-    assert not {*names, recorded.name} & set(CONTRACT.names())
-    assert all(column.source and not column.required for column in columns)
+def test_every_feature_is_a_column_of_its_table() -> None:
+    for of, table in (("base", "bases"), ("school", "schools")):
+        recorded, *columns = feature_columns(of)
+        names = [column.name for column in columns]
+        mine = {feature.name for feature in FEATURES.values() if feature.of == of}
+        held = {feature.name for feature in FEATURES.values() if feature.of == of and feature.held}
+        assert {*names, *held} == mine
+        assert mine | {recorded.name} <= set(TABLES[table].names())
+        assert (recorded.name, recorded.kind) == ("features_recorded", "date")
+        assert all(column.source and not column.required for column in columns)
+    assert {column.name for column in OWN} >= {f.name for f in FEATURES.values() if f.held}
+
+
+def test_a_column_is_of_the_kind_and_range_of_its_feature() -> None:
+    columns = {c.name: c for of in ("base", "school") for c in feature_columns(of)}
+    for name, feature in FEATURES.items():
+        if not feature.held:
+            column = columns[name]
+            assert (column.kind, column.meaning) == (feature.kind, feature.records)
+            assert (column.unit, dict(column.codes)) == (feature.unit, dict(feature.codes))
+            assert (column.low, column.high) == (feature.low, feature.high)
 
 
 def test_not_known_is_counted_apart_from_no_and_from_an_empty_cell() -> None:
-    contract = TableContract(
-        "bases", "A base", ("base_id",), (*CONTRACT.columns, *feature_columns())
-    )
     table = pa.table(
         {
             "base_id": ["1", "2", "3", "4"],
             "urn": ["1", "1", "1", "1"],
             "acoustics": ["yes", "No", "not known", ""],
-            "psychologist": ["weekly", "none", "Not known", ""],
-            "class_size": ["8", "6.5", "not_known", ""],
+            "psychologist": ["weekly", "none", "Unknown", ""],
+            "class_size": ["8", "6.5", "not recorded", ""],
+            "features_recorded": ["2021-07-01", "01/07/2021", "", "2021-07-01"],
         }
     )
     with Engine() as engine:
-        read = read_contract(engine.table(table), contract, engine, "bases.csv")
+        read = read_contract(engine.table(table), TABLES["bases"], engine, "bases.csv")
         rows = read.frame.sort("base_id").collect().to_dict(as_series=False)
     assert not read.faults
     assert rows["acoustics"] == [1, 0, None, None]
@@ -248,6 +262,28 @@ def test_not_known_is_counted_apart_from_no_and_from_an_empty_cell() -> None:
     assert rows["class_size"] == [8, 6.5, None, None]
     for column in ("acoustics", "psychologist", "class_size"):
         assert rows[f"why:{column}"] == [None, None, "not known", "blank"]
+
+
+def test_what_a_feature_cannot_hold_is_told() -> None:
+    table = pa.table(
+        {
+            "base_id": ["1", "2"],
+            "urn": ["1", "1"],
+            "acoustics": ["perhaps", "yes"],
+            "psychologist": ["hourly", "none"],
+            "expected_mainstream_share": ["150", "50"],
+            "class_size": ["many", "8"],
+        }
+    )
+    with Engine() as engine:
+        read = read_contract(engine.table(table), TABLES["bases"], engine, "bases.csv")
+    told = {(fault.column, fault.rule, fault.stops) for fault in read.faults}
+    assert told == {
+        ("acoustics", "not_yes_or_no", False),
+        ("psychologist", "unknown_code", False),
+        ("expected_mainstream_share", "out_of_range", False),
+        ("class_size", "text_in_number", True),
+    }
 
 
 # ---- Templates ----------------------------------------------------------------------------------
@@ -259,25 +295,34 @@ def study_of(tmp_path, *names: str):
     return path
 
 
-@pytest.mark.parametrize("name", [o.name for o in OUTCOMES.values() if o.kind in KINDS])
+@pytest.mark.parametrize("name", OUTCOMES)
 def test_the_plan_reader_accepts_a_template(name: str, tmp_path) -> None:
     (read,) = be.read_study(study_of(tmp_path, name)).outcomes
     known = OUTCOMES[name]
     assert (read.name, read.label, read.kind) == (name, known.title, known.kind)
-    assert (read.better, tuple(read.forms), read.unit) == (known.better, known.forms, known.unit)
+    assert (read.better, tuple(read.forms)) == (known.better, known.forms)
+    # A place in an order is its own unit.
+    assert read.unit == ("" if known.kind == "ordinal" else known.unit)
+    assert (read.missed_at_least, tuple(read.order)) == (known.missed_at_least, known.order)
 
 
-@pytest.mark.parametrize("name", [o.name for o in OUTCOMES.values() if o.kind not in KINDS])
-def test_a_template_of_a_kind_not_built_is_told_to_be_reserved(name: str, tmp_path) -> None:
-    with pytest.raises(PlanError) as caught:
-        be.read_study(study_of(tmp_path, name))
-    (problem,) = caught.value.problems
-    assert problem.what == f"the kind `{OUTCOMES[name].kind}` is reserved for a later version"
+def test_all_templates_stand_in_one_study(tmp_path) -> None:
+    assert {outcome.kind for outcome in OUTCOMES.values()} <= set(KINDS)
+    read = be.read_study(study_of(tmp_path, *OUTCOMES))
+    assert [outcome.name for outcome in read.outcomes] == list(OUTCOMES)
 
 
-def test_all_templates_of_built_kinds_stand_in_one_study(tmp_path) -> None:
-    names = [outcome.name for outcome in OUTCOMES.values() if outcome.kind in KINDS]
-    assert [o.name for o in be.read_study(study_of(tmp_path, *names)).outcomes] == names
+@pytest.mark.parametrize("name", ["attainment_entered", "attainment_below_standard"])
+def test_a_template_says_how_a_source_counts(name: str) -> None:
+    said = [line.removeprefix("# ") for line in outcome_template(name).splitlines()]
+    (section,) = tomllib.loads(outcome_template(name))["outcomes"]
+    keys = tomllib.loads(
+        "\n".join(
+            line for line in said if line.startswith(("column", "counts")) and "# your" not in line
+        )
+    )
+    read = OutcomeSection(**{**section, **keys})
+    assert read.counts == OUTCOMES[name].counts
 
 
 def test_a_template_scores_as_its_scale_says() -> None:

@@ -139,11 +139,14 @@ def test_a_workbook_is_read_as_the_text_of_a_csv(tmp_path):
 
 
 def test_the_sheet_is_named_where_there_are_several(tmp_path):
-    path = workbook(tmp_path / "p.xlsx", Notes=[["x"]], Pupils=[["pupil"], ["1"]], Empty=[])
+    sheets = {"Notes": [["x"]], "Autumn": [["pupil"], ["1"]], "Spring": [["pupil"], ["2"]]}
+    path = workbook(tmp_path / "p.xlsx", **sheets, Empty=[])
 
-    assert read(path, sheet="Pupils") == [{"pupil": "1"}]
-    assert "p.xlsx: the workbook has 2 sheets with content. Name one with `sheet`" in refusal(path)
-    assert "there is no sheet `Pupil`. It has: Notes, Pupils." in refusal(path, sheet="Pupil")
+    assert read(path, sheet="Spring") == [{"pupil": "2"}]
+    listed = "p.xlsx: the workbook has 3 sheets with content (Notes, Autumn, Spring). Name one with"
+    assert listed in refusal(path)
+    absent = "there is no sheet `Pupil`. It has: Notes, Autumn, Spring."
+    assert absent in refusal(path, sheet="Pupil")
 
 
 def test_a_workbook_without_content(tmp_path):
@@ -214,13 +217,13 @@ def test_a_pattern_that_finds_nothing(tmp_path, pattern):
 
 
 def test_a_kind_of_file_that_is_not_read(tmp_path):
-    for name in ("a.sav", "b.xls", "c.csv"):
+    for name in ("a.dta", "b.xls", "c.csv"):
         (tmp_path / name).write_text("x", encoding="utf-8")
 
     with pytest.raises(DataError) as caught:
         find_files("*", tmp_path)
 
-    assert [problem.where for problem in caught.value.problems] == ["a.sav", "b.xls"]
+    assert [problem.where for problem in caught.value.problems] == ["a.dta", "b.xls"]
 
 
 def test_the_fingerprint_is_the_sha256(tmp_path):

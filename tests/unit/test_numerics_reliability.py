@@ -277,7 +277,7 @@ def test_no_rows_are_refused() -> None:
     with pytest.raises(EstimationError, match="0 rows have an answer to every item"):
         check_reliability(table().assign(b01=np.nan), NAMES)
     frame = table().assign(school=[np.nan, *range(299)])
-    with pytest.raises(UsageError, match="1 rows have no school"):
+    with pytest.raises(UsageError, match="1 row has no school"):
         check_reliability(frame, NAMES, school="school")
 
 
@@ -333,7 +333,7 @@ def test_waves_need_one_row_a_pupil_and_one_group() -> None:
     with pytest.raises(UsageError, match="400 rows repeat a pupil and wave"):
         check_invariance(pd.concat([whole, whole]), NAMES, wave="wave", pupil="pupil")
     whole.loc[0, "arm"] = "host"
-    with pytest.raises(UsageError, match="1 pupils are in more than one group"):
+    with pytest.raises(UsageError, match="1 pupil is in more than one group"):
         check_invariance(whole, NAMES, group="arm", wave="wave", pupil="pupil")
 
 

@@ -1,6 +1,7 @@
 """The arm of a pupil on a day: nothing that came later may decide it."""
 
 import runpy
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -161,8 +162,157 @@ def test_arms_at_entry_from_a_file():
         "left": HOST,
         "next": HOST,
     }
-    assert [p for p, row in rows.items() if row["already_placed"]] == ["first", "stayed"]
+    assert [p for p, row in rows.items() if row["already_placed"]] == ["stayed"]
     assert rows["stayed"]["base_id"] == "a"
+
+
+UNCLEAR = """
+    pupil_id | urn | base_id | base_type | start      | end        | why:end    | decision
+    entered  | A   | a       | sen unit  | -          | -          | blank      | placed
+    first    | A   | a       | sen unit  | -          | 2021-09-01 | -          | -
+    november | A   | a       | sen unit  | -          | 2021-08-31 | -          | placed
+    next     | A   | a       | sen unit  | 2021-09-06 | 2021-09-05 | -          | placed
+    silent   | B   | b       | hub       | -          | -          | blank      | refused
+    left     | A   | a       | sen unit  | 2021-10-02 | -          | not a date | placed
+    stayed   | A   | a       | sen unit  | 2019-09-01 | -          | blank      | placed
+    stayed   | A   | a       | sen unit  | -          | -          | blank      | placed
+    both     | A   | a       | sen unit  | 2021-10-03 | -          | SUPP       | placed
+    plain    | A   | h       | hub       | -          | -          | blank      | placed
+    away     | A   | a       | sen unit  | -          | -          | blank      | placed
+    away     | A   | a       | sen unit  | 2022-02-01 | 2021-02-01 | -          | placed
+"""
+NO_FIRST_DAY = "the first day in the base is not known"
+NOT_CLEAR = "the dates of the place in a base are not clear"
+
+
+def test_a_place_without_its_days_makes_no_arm():
+    """Without a first day, or with an end before it, the pupil may have been in the base."""
+    rules = PlacementRules(source="spells", types=("sen_unit",))
+
+    rows = arms(rules, placements=UNCLEAR)
+
+    assert reasons(rows) == {
+        "entered": NO_FIRST_DAY,
+        "first": NO_FIRST_DAY,
+        "next": NOT_CLEAR,
+        "left": NOT_CLEAR,
+        "plain": NO_FIRST_DAY,
+        "away": NO_FIRST_DAY,
+        "homeless": "no school is recorded",
+        "undated": "no date of the eligibility event is recorded",
+    }
+    assert rows["stayed"]["arm"] == "base"  # another spell of known days
+    assert rows["november"]["arm"] == HOST  # over by the day, whenever it began
+    assert rows["both"]["arm"] == HOST  # not begun by the end of the grace
+    assert rows["silent"]["arm"] == NON_HOST  # asked for, and refused
+
+
+def test_a_place_without_its_days_decides_nothing_where_flags_make_the_arms():
+    assert only(arms(placements=UNCLEAR)) == AT_ENTRY
+
+
+def test_the_faults_count_pupils_and_ask_for_the_days():
+    with Engine() as engine:
+        tables = tables_in(engine, pupils=PUPILS, placements=UNCLEAR)
+        found = find_placements(tables, PlacementRules(source="spells"), engine).faults
+    told = {fault.rule: fault for fault in found}
+
+    assert {rule: told[rule].count for rule in told if rule != "overlapping_spells"} == {
+        "placed_without_start": 6,
+        "end_before_start": 2,
+        "end_not_read": 2,
+    }
+    assert "6 pupils have a place and no first day. Fill `start`" in str(
+        told["placed_without_start"]
+    )
+
+
+# Censuses of each pupil: June of 2020 and 2021 (the summer census), and the autumn of 2021.
+FOLLOWED = """
+    pupil_id | year | term | urn
+    since    | 2020 | SUM  | A
+    since    | 2021 | SUM  | A
+    chain    | 2021 | SUM  | P
+    out      | 2020 | SUM  | P
+    out      | 2021 | SUM  | P
+    again    | 2020 | SUM  | P
+    again    | 2021 | SUM  | P
+    begun    | 2021 | SUM  | A
+    new      | 2022 | AUT  | A
+    grace    | 2022 | AUT  | A
+    before   | 2022 | AUT  | A
+    over     | 2022 | AUT  | A
+    other    | 2021 | SUM  | A
+"""
+FILED = """
+    pupil_id | urn | base_id | base_type | start      | end
+    since    | A   | a       | sen unit  | 2019-09-01 | -
+    chain    | P   | p       | sen unit  | 2019-09-01 | 2021-07-21
+    chain    | A   | a       | sen unit  | 2021-09-06 | -
+    out      | P   | p       | sen unit  | 2019-09-01 | 2020-07-21
+    again    | P   | p       | sen unit  | 2019-09-01 | 2020-07-21
+    again    | A   | a       | sen unit  | 2021-09-01 | -
+    begun    | A   | a       | sen unit  | 2021-06-01 | -
+    new      | A   | a       | sen unit  | 2021-09-01 | -
+    grace    | A   | a       | sen unit  | 2021-09-20 | -
+    before   | A   | a       | sen unit  | 2021-08-31 | 2021-09-20
+    over     | A   | a       | sen unit  | 2020-09-01 | 2021-08-31
+    other    | A   | h       | hub       | 2019-09-01 | -
+    other    | A   | a       | sen unit  | 2021-09-01 | -
+"""
+
+
+def test_already_placed_by_exact_days():
+    """A place that begins in the grace, before time zero or after it, is new."""
+    names = dict.fromkeys(line.split("|")[0].strip() for line in FILED.strip().splitlines()[1:])
+    who = "pupil_id | urn | year | on\n" + "\n".join(f"{n} | A | 2022 | 2021-09-01" for n in names)
+    rules = PlacementRules(source="spells", types=("sen_unit",), already_placed="exclude")
+
+    rows = arms(rules, who=who, pupils=FOLLOWED, placements=FILED)
+
+    assert [p for p, row in rows.items() if row["already_placed"]] == ["chain", "since"]
+    assert reasons(rows) == dict.fromkeys(["chain", "since"], "already placed when first seen")
+    assert {p for p, arm in only(rows).items() if arm == "base"} == {
+        *("again", "before", "begun", "grace", "new", "other")
+    }
+    strict = arms(replace(rules, grace_days=0), who=who, pupils=FOLLOWED, placements=FILED)
+    assert [p for p, row in strict.items() if row["already_placed"]] == ["before", "since"]
+
+
+def test_a_place_without_a_first_day_leaves_its_school_in_doubt():
+    """Whether the others of that school are beside a base or without one, nobody can tell."""
+    pupils = """
+        pupil_id | year | term | urn
+        placed   | 2022 | AUT  | A
+        beside   | 2022 | AUT  | A
+        known    | 2022 | AUT  | B
+        by it    | 2022 | AUT  | B
+        far      | 2022 | AUT  | C
+    """
+    filed = """
+        pupil_id | urn | base_id | base_type | start      | end
+        placed   | A   | a       | sen unit  | -          | -
+        known    | B   | b       | sen unit  | 2021-09-01 | -
+    """
+    names = ("placed", "beside", "known", "by it", "far")
+    who = "pupil_id | urn | year | on\n" + "\n".join(
+        f"{n} | {u} | 2022 | 2021-09-01" for n, u in zip(names, "AABBC", strict=True)
+    )
+    rules = PlacementRules(source="spells")
+
+    rows = arms(rules, who=who, pupils=pupils, placements=filed)
+
+    assert only(rows) == {
+        "placed": None,
+        "beside": None,
+        "known": "base",
+        "by it": HOST,
+        "far": NON_HOST,
+    }
+    assert reasons(rows)["beside"] == "whether the school had a base then is not known"
+    # Where the hosts are listed, they are known.
+    listed = arms(replace(rules, hosts=("A", "B")), who=who, pupils=pupils, placements=filed)
+    assert listed["beside"]["arm"] == HOST
 
 
 @pytest.mark.parametrize(

@@ -208,7 +208,7 @@ def test_the_file_gives_spells_and_counts_what_it_leaves_out():
     ]
     assert {rule: fault.count for rule, fault in seen["faults"].items()} == {
         "end_before_start": 1,
-        "spell_without_start": 1,
+        "placed_without_start": 1,
         "overlapping_spells": 1,
         "unknown_base_word": 1,
     }

@@ -5,7 +5,8 @@ import pytest
 
 from baseeval.contracts.columns import ColumnContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.measures.scoring import KINDS, score
+from baseeval.measures.kinds import KINDS
+from baseeval.measures.scoring import score
 from baseeval.plan import OutcomeSection
 from baseeval.sources.values import read_values
 
@@ -35,7 +36,7 @@ SESSIONS = OutcomeSection(name="s", kind="sessions", attended="in", possible="al
 
 
 def test_each_kind_says_how_it_is_measured():
-    assert set(KINDS) == {"continuous", "sessions", "scale"}
+    assert set(KINDS) == {"continuous", "sessions", "scale", "binary", "ordinal", "count"}
     assert all(kind.unit and kind.note.endswith(".") for kind in KINDS.values())
 
 

@@ -89,8 +89,6 @@ def test_propensity_serves_every_estimand(tmp_path, estimand):
         ({"methods": '"none", "none"'}, "a design is named twice"),
         ({"adjust": "", "methods": '"entropy"'}, "`entropy` needs covariates. Name some in"),
         ({"missing": "multiple_imputation"}, "reserved for a later version"),
-        ({"kind": "binary"}, "the kind `binary` is reserved for a later version"),
-        ({"kind": "ordinal"}, "Kinds built so far: continuous, sessions, scale"),
         ({"data": 'source = "npd"'}, "a source says the placement in [placement]"),
         ({"profile": "srss"}, "the profile `srss` is not there (yet). Did you mean `srs`?"),
     ],

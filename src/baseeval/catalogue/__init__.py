@@ -4,7 +4,6 @@ It holds no words of any instrument: keys and numbers of items only.
 """
 
 from baseeval.catalogue.entries import KNOWN, Feature, Outcome, Scale, Source
-from baseeval.catalogue.feature_table import feature_columns
 from baseeval.catalogue.loading import (
     known_features,
     known_outcomes,
@@ -19,7 +18,6 @@ __all__ = [
     "Outcome",
     "Scale",
     "Source",
-    "feature_columns",
     "known_features",
     "known_outcomes",
     "known_scales",

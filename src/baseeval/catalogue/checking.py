@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 
 from baseeval.catalogue.entries import Feature, Outcome, Scale
-from baseeval.contracts.bases import CONTRACT
+from baseeval.contracts.bases import OWN
 from baseeval.errors import Problem
 
 MEND = "Mend the catalogue's file."
@@ -99,17 +99,25 @@ def _outcome(outcome: Outcome, scales: Mapping[str, Scale]) -> Iterator[str]:
         yield "a given score is not of kind 'scale', and a score made here is"
     if outcome.subscale and (scale is None or outcome.subscale not in scale.subscales):
         yield f"the subscale `{outcome.subscale}` is not known"
-    wanted = {"sessions": {"attended", "possible"}, "scale": set()}
-    allowed = wanted.get(outcome.kind, {"column"})
-    if set(outcome.columns) - allowed or (outcome.kind == "sessions" and not outcome.columns):
+    from_sessions = outcome.kind == "sessions" or outcome.missed_at_least is not None
+    allowed = {"attended", "possible"} if from_sessions else {"column"}
+    allowed = set() if outcome.kind == "scale" else allowed
+    if set(outcome.columns) - allowed or (from_sessions and not outcome.columns):
         yield f"`columns` are not those of the kind {outcome.kind!r}"
+    if outcome.kind != "binary" and (outcome.counts or outcome.missed_at_least is not None):
+        yield "only an outcome of kind 'binary' has `counts` or `missed_at_least`"
+    if outcome.kind != "ordinal" and outcome.order:
+        yield "only an outcome of kind 'ordinal' has `order`"
+    if outcome.kind == "binary" and not outcome.unit.startswith("proportion"):
+        yield "the unit of an outcome of kind 'binary' begins with `proportion`"
 
 
 def _feature(feature: Feature) -> Iterator[str]:
-    if feature.held != (feature.name in CONTRACT.names()):
-        yield "`held` does not say whether the contract `bases` has the column"
+    own = {column.name: column.kind for column in OWN}
+    if feature.held != (feature.name in own):
+        yield "`held` does not say whether the contract `bases` has a column of its own for it"
     elif feature.held:
-        if feature.kind != CONTRACT.column(feature.name).kind:
+        if feature.kind != own[feature.name]:
             yield "`kind` is not that of the contract's column"
     elif (feature.kind == "code") != bool(feature.codes):
         yield "a feature of kind 'code' has `codes`, and no other has"

@@ -145,6 +145,13 @@ class Outcome:
         As the study file names them.
     columns : mapping of str to str
         Key of the study file -> a likely column.
+    missed_at_least : float, optional
+        Of a binary outcome made from sessions: the share missed from which it is yes.
+    counts : str
+        Of a binary outcome that a source makes from why there is no result:
+        ``entered`` or ``below_standard``.
+    order : tuple of str
+        Of an ordinal outcome whose words are known, the lowest first.
     cautions : tuple of str
     """
 
@@ -165,6 +172,9 @@ class Outcome:
     level: Literal["pupil", "school"] = "pupil"
     forms: tuple[Literal["level", "change", "gap"], ...] = ("level",)
     columns: Mapping[Literal["column", "attended", "possible"], Name] = field(default_factory=dict)
+    missed_at_least: Annotated[float, Field(gt=0, le=1)] | None = None
+    counts: Literal["", "entered", "below_standard"] = ""
+    order: tuple[Words, ...] = ()
     cautions: tuple[Words, ...] = ()
 
 
@@ -190,7 +200,8 @@ class Feature:
     unit : str
     low, high : float, optional
     held : bool
-        Already a column of the contract ``bases``.
+        The contract ``bases`` has a column of its own for it; the others are made columns of
+        ``bases`` or ``schools`` by `baseeval.contracts.base_features`.
     cautions : tuple of str
     """
 

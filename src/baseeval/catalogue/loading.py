@@ -1,4 +1,4 @@
-"""Loading the catalogue: four TOML files that ship with the package, each checked whole."""
+"""Loading the catalogue: TOML files that ship with the package, each checked whole."""
 
 from __future__ import annotations
 
@@ -14,6 +14,7 @@ from pydantic import TypeAdapter, ValidationError
 
 from baseeval.catalogue.checking import MEND, feature_faults, outcome_faults, scale_faults
 from baseeval.catalogue.entries import Feature, Outcome, Scale, Source
+from baseeval.contracts.base_features import feature_rows
 from baseeval.errors import BaseevalError, Problem
 
 Entry = TypeVar("Entry", Source, Scale, Outcome, Feature)
@@ -82,8 +83,7 @@ def known_features() -> Mapping[str, Feature]:
     >>> known_features()["shared_breaks"].of
     'base'
     """
-    rows = tomllib.loads(_text("features.toml"))["features"]
-    features = read_entries(rows, Feature, "features.toml")
+    features = read_entries(feature_rows(), Feature, "features.toml")
     _raise(feature_faults(features, known_sources()))
     return _by_name(features)
 

@@ -73,13 +73,31 @@ def _lines(outcome: Outcome) -> Iterator[str]:
     else:
         columns = outcome.columns or {"column": outcome.name}
         yield from (f"{key} = {_toml(column)}  # your column" for key, column in columns.items())
+        yield from _kind_lines(outcome)
     yield f"forms = {_toml(outcome.forms)}"
     yield f"better = {_toml(outcome.better)}"
-    yield f"unit = {_toml(outcome.unit)}"
+    if outcome.kind != "ordinal":  # whose unit is the place in the order
+        yield f"unit = {_toml(outcome.unit)}"
     yield (
         "# smallest_effect = 0.10  # the smallest difference that would matter, in SD: settle it "
         "first"
     )
+
+
+def _kind_lines(outcome: Outcome) -> Iterator[str]:
+    """Yield the keys of a kind besides its columns."""
+    if outcome.missed_at_least is not None:
+        yield f"missed_at_least = {outcome.missed_at_least:g}"
+    if outcome.counts:
+        yield "# From a source, in place of a column of 1 and 0:"
+        yield '# column = "ks2_reading_scaled"'
+        yield f"# counts = {_toml(outcome.counts)}"
+    elif outcome.kind == "binary" and outcome.missed_at_least is None:
+        yield '# labels = { "the word" = 1, "the other" = 0 }  # where it holds no yes and no'
+    if outcome.order:
+        yield f"order = {_toml(outcome.order)}  # lowest first; not where the column holds numbers"
+    elif outcome.kind == "ordinal":
+        yield '# order = ["the lowest word", "the next"]  # where the column holds words'
 
 
 def _scale_lines(outcome: Outcome, scale: Scale) -> Iterator[str]:

@@ -17,7 +17,7 @@ from baseeval.plan import Plan, nearest
 
 #: Names that the rows of a study need, whatever their case: the engine does not tell it apart.
 _TAKEN = ("pupil_id", "arm", "wave", "is_peer", "peer_of")
-_PREFIXES = ("key:", "why:", "year:")
+_PREFIXES = ("key:", "why:", "year:", "answer:", "mode:")
 
 _YEARLY_KEYS = ("pupil_id", "year", "urn", "pandemic")
 
@@ -71,6 +71,16 @@ def _outcomes(plan: Plan, tables: Mapping[str, Frame], measures: Sequence[str]) 
                 for name in outcome.columns()
                 if name not in known
             ]
+        if (outcome.counts or outcome.floor) and outcome.column not in measures:
+            key = "counts" if outcome.counts else "floor"
+            problems.append(
+                Problem(
+                    where,
+                    f"`{key}` asks why there is no result, and `{outcome.column}` is no measure "
+                    "of `attainment`, which alone says so",
+                    nearest(str(outcome.column), list(measures)),
+                )
+            )
     return problems
 
 

@@ -10,6 +10,7 @@ import pandas as pd
 
 from baseeval.cohort.afterwards import outcome_rows, wave_columns
 from baseeval.cohort.asking import check_plan, count_strangers
+from baseeval.cohort.comparing_schools import check_scales, values_of_tables
 from baseeval.cohort.dating import date_tables
 from baseeval.cohort.eligible import count_need_rules, need_matches
 from baseeval.cohort.excluding import reasons_of, with_needs
@@ -17,12 +18,13 @@ from baseeval.cohort.exposing import EXPOSURE, exposure
 from baseeval.cohort.keys import PUPIL
 from baseeval.cohort.peering import and_peers, dated_peers, with_links
 from baseeval.cohort.predating import predate
+from baseeval.cohort.respondents import Surveyed
 from baseeval.cohort.starting import starts
 from baseeval.cohort.unlike_years import check_pooling, year_norms
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame
 from baseeval.errors import DataError, Fault, Problem
-from baseeval.placement.arms import NO_SCHOOL, arms_by_year, arms_on, modal_arms
+from baseeval.placement.arms import BASE_COLUMNS, NO_SCHOOL, arms_by_year, arms_on, modal_arms
 from baseeval.placement.finding import Placed, find_placements
 from baseeval.placement.rules import PlacementRules
 from baseeval.plan import EligibilitySection, PlacementSection, Plan
@@ -44,7 +46,8 @@ class Assembled:
         ``pupil, reason``: of pupils in no arm, why.
     starts : narwhals LazyFrame
         One row a pupil of an arm: ``pupil, school, zero, year, arm,
-        already_placed, recorded_later``.
+        already_placed, recorded_later, need, base_id, base_type, base_urn,
+        base_start``: the primary need as first recorded, and the place at time zero.
     seen : narwhals LazyFrame
         ``pupil, year``: the school years in which a census saw a pupil of an arm.
     years : tuple of int
@@ -60,6 +63,7 @@ class Assembled:
         ``pupil, wave, now`` where the arm is followed over time, for description.
     need_rules : pandas.DataFrame
         From `count_need_rules`.
+    surveyed : Surveyed
     faults : tuple of Fault
     """
 
@@ -75,6 +79,7 @@ class Assembled:
     yearly: Frame
     by_year: Frame | None
     need_rules: pd.DataFrame
+    surveyed: Surveyed
     faults: tuple[Fault, ...]
 
 
@@ -144,10 +149,14 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
     sources = own if peers is None else dict(dated)
     if set(EXPOSURE) & set(wave_columns(plan)):
         sources["exposure"] = exposure(placed, within, choices, engine)
-    rows, faults = outcome_rows(
+    rows, faults, surveyed = outcome_rows(
         sources, measured, plan, measures, tables.labels.get("surveys", "surveys"), engine
     )
     pandemic = check_pooling(rows, plan, measures, engine)
+    results = values_of_tables(dated, plan, measures)
+    own_scales = check_scales(results, plan, engine, tables.labels.get("attainment", "attainment"))
+    if own_scales:
+        raise DataError(own_scales)
     frame = _together(judged, rows, plan, engine)
     if peers is not None:
         frame = with_links(frame, peers, plan, engine)
@@ -167,6 +176,8 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
             "arm",
             "already_placed",
             "recorded_later",
+            nw.col("primary_need").alias("need"),
+            *BASE_COLUMNS,
         ),
         seen=engine.keep(own["pupils"].select(nw.col("pupil_id").alias("pupil"), "year").unique()),
         years=tuple(engine.collect(census, ["year"]).column("year").to_pylist()),
@@ -176,6 +187,7 @@ def assemble(plan: Plan, tables: Tables, engine: Engine) -> Assembled:
         yearly=yearly,
         by_year=_by_wave(yearly, within, engine) if choices.movers == "time_varying" else None,
         need_rules=_need_rules(candidates, rules, engine),
+        surveyed=surveyed,
         faults=(*doubts, *_new(placed.faults, tables), *faults),
     )
 
@@ -237,7 +249,12 @@ def _arms(placed: Placed, eligible: Frame, rules: PlacementRules, engine: Engine
     why = nw.col("why")
     why = nw.when(why == NO_SCHOOL).then(nw.lit("no school")).otherwise(why)
     return found.select(
-        "pupil_id", "arm", why.alias("why_no_arm"), "already_placed", "recorded_later"
+        "pupil_id",
+        "arm",
+        why.alias("why_no_arm"),
+        "already_placed",
+        "recorded_later",
+        *BASE_COLUMNS,
     )
 
 

@@ -11,12 +11,17 @@ import pandas as pd
 
 from baseeval.cohort.attrition import attrition_of
 from baseeval.cohort.checks import check_rows
+from baseeval.cohort.comparing_schools import check_scales, one_school_notes, values_of_rows
+from baseeval.cohort.completing import count_completion, needs_of
 from baseeval.cohort.counting import count_flow, count_missing
 from baseeval.cohort.covariates import covariate_table
 from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, keyed, waves_of, with_steps
 from baseeval.cohort.laying import lay_rows
+from baseeval.cohort.outcome_values import check_outcome_values
 from baseeval.cohort.outcomes import outcome_table, score_table, with_arms_over_time
 from baseeval.cohort.pupils import pupil_table
+from baseeval.cohort.respondents import Surveyed
+from baseeval.cohort.responding import answer_table
 from baseeval.cohort.tidy_eligibility import tidy_reasons
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault, Problem
@@ -44,17 +49,27 @@ class Cohort:
         arm. The design stage sees this and nothing else.
     outcomes : narwhals LazyFrame
         ``pupil, school, arm, wave, outcome, form, value``.
+    answers : narwhals LazyFrame or None
+        From `answer_table`.
     flow : Flow
     missing : pandas.DataFrame
         What is missing, for whom, and why.
+    completion : pandas.DataFrame
+        From `count_completion`.
+    surveyed : Surveyed
     attrition : pandas.DataFrame
         From `count_attrition`.
     need_rules : pandas.DataFrame
         From `count_need_rules`.
     movements : pandas.DataFrame
         Pupils by arm at time zero and at each later wave; empty for a tidy table.
+    ways_out : pandas.DataFrame
+        From `count_ways_out`; empty for a tidy table, and for places by census flags.
     benchmarks : pandas.DataFrame
         Published figures for context; empty where the plan names none.
+    features : narwhals LazyFrame or None
+        ``pupil, base_id`` and what each base is said to have, one row a pupil of the base
+        arm (see `base_features`); None for a tidy table.
     sizes : dict of str to int
         Pupils of each arm that holds any, in order; of ``all`` without [arms].
     waves : tuple of str
@@ -67,19 +82,24 @@ class Cohort:
     faults : tuple of Fault
         What the data hold that was read otherwise than it stands.
     cautions : mapping of str to frozenset of str
-        Contrast, or ``outcome wave``, -> the flags that all its rows carry.
+        Contrast, ``outcome wave`` or ``outcome form wave contrast`` -> flags of all its rows.
     """
 
     plan: Plan
     engine: Engine
     covariates: nw.LazyFrame[Any]
     outcomes: nw.LazyFrame[Any]
+    answers: nw.LazyFrame[Any] | None
     flow: Flow
     missing: pd.DataFrame
+    completion: pd.DataFrame
+    surveyed: Surveyed
     attrition: pd.DataFrame
     need_rules: pd.DataFrame
     movements: pd.DataFrame
+    ways_out: pd.DataFrame
     benchmarks: pd.DataFrame
+    features: nw.LazyFrame[Any] | None
     sizes: dict[str, int]
     waves: tuple[str, ...]
     files: tuple[tuple[str, str], ...]
@@ -164,20 +184,33 @@ def build_cohort(
     if not sizes:
         where = laid.label if plan.data.source is None else plan.path.name
         raise DataError(Problem(where, "no pupil is in any arm", _why_nobody(flow, plan)))
+    first = 0 if step is None else step + 1
+    later = waves[first:]
+    problems = check_outcome_values(scores, plan, first, engine, laid.label)
+    if plan.data.source is None:
+        problems += check_scales(values_of_rows(rows, plan), plan, engine, laid.label)
+    if problems:
+        raise DataError(problems)
     outcomes = outcome_table(scores, plan, step, engine)
-    later = waves[0 if step is None else step + 1 :]
     _check_asked(outcomes, plan, later, engine, laid.label)
     return Cohort(
         plan=plan,
         engine=engine,
         covariates=covariates,
         outcomes=with_arms_over_time(outcomes, laid.by_year, engine),
+        answers=answer_table(rows, pupils, laid.by_year, plan),
         flow=flow,
         missing=count_missing(pupils, values, names, scores, engine),
+        completion=count_completion(
+            pupils, scores, needs_of(laid.needs, rows, plan), laid.surveyed, plan, engine
+        ),
+        surveyed=laid.surveyed,
         attrition=attrition_of(laid, rows, covariates, names, later, engine),
         need_rules=need_rules,
         movements=laid.movements,
+        ways_out=laid.ways_out,
         benchmarks=laid.benchmarks,
+        features=laid.features,
         sizes=sizes,
         waves=waves,
         files=laid.files,
@@ -186,6 +219,7 @@ def build_cohort(
             *laid.notes,
             *_contradictory_schools(covariates, engine),
             *_lonely_levels(covariates, names, laid.typed.numeric, engine),
+            *one_school_notes(outcomes, plan, later, engine),
         ),
         faults=tuple(fault for fault in laid.faults if not fault.stops),
         cautions=laid.cautions,

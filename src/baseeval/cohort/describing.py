@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from baseeval.cohort.building import Cohort
-from baseeval.measures.scoring import unit_of
+from baseeval.measures.commonest import unlike_the_rest
+from baseeval.measures.kinds import unit_of
 
 _COLUMNS = [
     "outcome",
@@ -22,6 +23,7 @@ _COLUMNS = [
     "p50",
     "p75",
     "unit",
+    "unlike",
 ]
 
 
@@ -36,7 +38,8 @@ def describe(cohort: Cohort) -> pd.DataFrame:
     -------
     pandas.DataFrame
         ``outcome, form, wave, arm, pupils, schools, missing, mean, sd, p25, p50,
-        p75, unit``, before disclosure control.
+        p75, unit``, before disclosure control, and ``unlike``, which it reads and
+        drops: from `unlike_the_rest`.
     """
     levels = cohort.engine.collect(cohort.outcomes, ["outcome", "form", "wave", "school", "pupil"])
     frame = levels.to_pandas()
@@ -71,6 +74,7 @@ def describe(cohort: Cohort) -> pd.DataFrame:
                         "p50": float(half),
                         "p75": float(three),
                         "unit": unit_of(outcome),
+                        "unlike": unlike_the_rest(values),
                     }
                 )
     return pd.DataFrame.from_records(records, columns=_COLUMNS)

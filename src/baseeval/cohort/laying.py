@@ -10,8 +10,11 @@ import narwhals.stable.v2 as nw
 import pandas as pd
 
 from baseeval.cohort.assembling import Assembled, assemble
+from baseeval.cohort.featuring import base_features
+from baseeval.cohort.leaving import WAYS_OUT_COLUMNS, count_ways_out
 from baseeval.cohort.moving import could_be_seen, count_movements
 from baseeval.cohort.pupils import pupils_in_words
+from baseeval.cohort.respondents import NOT_SURVEYED, Surveyed
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import COUNT, Frame
 from baseeval.errors import DataError, Fault
@@ -43,13 +46,18 @@ class Laid:
         ``key:pupil`` and each covariate with its ``why:name``; None where the rows hold them.
     reasons : narwhals LazyFrame or None
         ``pupil, reason``: who is left out, and why; None where the rows must say it.
-    need_rules, movements, benchmarks : pandas.DataFrame
+    need_rules, movements, ways_out, benchmarks : pandas.DataFrame
+    features : narwhals LazyFrame or None
+        From `base_features`; None for a tidy table.
     norms : narwhals LazyFrame or None
         From `year_norms`.
     by_year : narwhals LazyFrame or None
         ``pupil, wave, now``.
     followed : (narwhals LazyFrame, narwhals LazyFrame) or None
         ``pupil, wave`` of who could be seen, and of who was.
+    needs : narwhals LazyFrame or None
+        ``pupil, need``: the primary need; None where the rows must say it.
+    surveyed : Surveyed
     notes : tuple of str
     cautions : mapping of str to frozenset of str
         Contrast, or ``outcome wave``, -> flags.
@@ -64,10 +72,14 @@ class Laid:
     reasons: Frame | None
     need_rules: pd.DataFrame
     movements: pd.DataFrame
+    ways_out: pd.DataFrame
     benchmarks: pd.DataFrame
+    features: Frame | None
     norms: Frame | None
     by_year: Frame | None
     followed: tuple[Frame, Frame] | None
+    needs: Frame | None
+    surveyed: Surveyed
     notes: tuple[str, ...]
     cautions: Mapping[str, frozenset[str]]
 
@@ -109,10 +121,14 @@ def lay_rows(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None)
         reasons=made.reasons,
         need_rules=made.need_rules,
         movements=count_movements(made, engine),
+        ways_out=count_ways_out(made, _grace_days(plan), engine),
         benchmarks=_context(plan, opened.tables, engine),
+        features=base_features(made.starts, opened.tables.frames, engine),
         norms=made.norms,
         by_year=made.by_year,
         followed=_followed(made, engine),
+        needs=made.starts.select("pupil", "need"),
+        surveyed=made.surveyed,
         notes=_notes(made, engine),
         cautions=_cautions(made, engine),
     )
@@ -139,10 +155,14 @@ def _tidy(plan: Plan, engine: Engine, given: Mapping[str, Any] | None) -> Laid:
         reasons=None,
         need_rules=pd.DataFrame(columns=_NEED_COLUMNS),
         movements=pd.DataFrame(columns=["wave", "arm", "arm_then", "pupils", "schools"]),
+        ways_out=pd.DataFrame(columns=list(WAYS_OUT_COLUMNS)),
         benchmarks=_context(plan, context, engine),
+        features=None,
         norms=None,
         by_year=None,
         followed=None,
+        needs=None,
+        surveyed=NOT_SURVEYED,
         notes=(),
         cautions={},
     )
@@ -190,6 +210,19 @@ def _followed(made: Assembled, engine: Engine) -> tuple[Frame, Frame]:
     return texts(expected), engine.keep(texts(seen))
 
 
+def _grace_days(plan: Plan) -> int:
+    assert plan.placement is not None
+    return plan.placement.grace_days
+
+
+def _ready(made: Assembled, engine: Engine) -> int:
+    """Count the base pupils whose last review, by the file, judged them ready to leave."""
+    base = made.starts.filter(nw.col("arm") == "base").select("pupil", "base_id")
+    ready = made.placed.spells.filter(nw.col("ready") == 1).rename({"pupil_id": "pupil"})
+    found = ready.select("pupil", "base_id").join(base, on=["pupil", "base_id"], how="inner")
+    return engine.counts(found.select("pupil").unique(), {"n": ~nw.col("pupil").is_null()})["n"]
+
+
 def _already_placed(made: Assembled, engine: Engine) -> int:
     held = (nw.col("already_placed") == 1) & (nw.col("arm") == "base")
     return engine.counts(made.starts, {"n": held})["n"]
@@ -211,6 +244,12 @@ def _notes(made: Assembled, engine: Engine) -> tuple[str, ...]:
         notes.append(
             "A census later in the first school year, and nothing earlier, puts "
             f"{pupils_in_words(shown_later)} in base: their place is taken as begun at the start."
+        )
+    ready = _ready(made, engine) if made.placed.dated else 0
+    if ready:
+        notes.append(
+            f"By the file of placements a review judged {pupils_in_words(ready)} of base ready to "
+            "leave it. Of the others it says that they were not, or says nothing."
         )
     types = made.placed.types[["name", "white_paper"]].drop_duplicates()
     if len(types):

@@ -21,7 +21,10 @@ from baseeval.cohort.keys import (
     YEAR,
     YEAR_OF,
 )
+from baseeval.cohort.respondents import as_held
 from baseeval.engine.duckdb_engine import Engine
+from baseeval.engine.frames import COUNT
+from baseeval.measures.ridits import ridits
 from baseeval.measures.scoring import score
 from baseeval.plan import Plan
 
@@ -61,7 +64,7 @@ def score_table(
     links = [c for c in (PEER_OF, PEER_YEAR, PEER_SEX) if c in held]
     parts = []
     for outcome in plan.outcomes:
-        made, year = score(outcome), YEAR_OF + outcome.columns()[0]
+        made, year = score(as_held(outcome, plan)), YEAR_OF + outcome.columns()[0]
         known = nw.col(year) if year in held else nw.lit(None, nw.Int64)
         parts.append(
             mine.select(
@@ -138,9 +141,11 @@ def outcome_table(
     narwhals LazyFrame
         ``pupil, school, arm, wave, outcome, form, value``, values only where
         there is one. The level is there whatever the plan asks: descriptions
-        and standardisers need it.
+        and standardisers need it. That of an ordinal outcome is the pupil's
+        place (`ridits`) among all pupils of the arms who have it at the wave.
     """
     placed = scores.filter((nw.col(FATE) == "arm") & ~nw.col("value").is_null())
+    placed = _placed_in_order(placed, plan, engine)
     parts = [_form(placed, "level")]
     asked = {form: [o.name for o in plan.outcomes if form in o.forms] for form in ("change", "gap")}
     if asked["change"] and baseline_step is not None:
@@ -160,6 +165,23 @@ def outcome_table(
         gap = (nw.col("value") - nw.col("peer_mean")).alias("value")
         parts.append(_form(joined.with_columns(gap), "gap"))
     return engine.keep(nw.concat(parts, how="vertical"))
+
+
+def _placed_in_order(placed: nw.LazyFrame[Any], plan: Plan, engine: Engine) -> nw.LazyFrame[Any]:
+    """Put the place among all pupils of the arms for the score of an ordinal outcome."""
+    names = [outcome.name for outcome in plan.outcomes if outcome.kind == "ordinal"]
+    if not names:
+        return placed
+    is_ordinal = nw.col("outcome").is_in(names)
+    key = ["outcome", WAVE, "value"]
+    steps = placed.filter(is_ordinal).group_by(*key).agg(COUNT.alias("pupils"))
+    held: pd.DataFrame = engine.collect(steps, key).to_pandas()
+    by_wave = held.groupby(["outcome", WAVE], sort=False)["pupils"]
+    held["place"] = by_wave.transform(lambda pupils: ridits(pupils.to_numpy()))
+    places = engine.table(pa.Table.from_pandas(held[[*key, "place"]], preserve_index=False))
+    value = nw.when(is_ordinal).then(nw.col("place")).otherwise(nw.col("value"))
+    joined = placed.join(places, on=key, how="left")
+    return engine.keep(joined.with_columns(value.alias("value")).drop("place"))
 
 
 def _form(frame: nw.LazyFrame[Any], form: str) -> nw.LazyFrame[Any]:

@@ -10,13 +10,17 @@ from baseeval.cohort.eligible import REASONS
 from baseeval.cohort.keys import ARM, FATE, PUPIL, SCHOOL, STATUS, STEP
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.placement.arms import EXCLUDED, NOT_CONSIDERED, OTHER_TYPE
+from baseeval.placement.unclear import UNCLEAR, UNCLEAR_HOST, UNDATED
 
 #: What becomes of a pupil, in the order in which it is decided.
 FATES = {
     "peer": "a matched peer: in no arm, used only for gaps",
     "group": "whether the pupil is a peer is not recorded",
     **REASONS,
-    **{reason: reason for reason in (OTHER_TYPE, NOT_CONSIDERED, EXCLUDED)},
+    **{
+        reason: reason
+        for reason in (OTHER_TYPE, UNDATED, UNCLEAR, UNCLEAR_HOST, NOT_CONSIDERED, EXCLUDED)
+    },
     "blank": "no placement is recorded",
     "other": "the placement is one that the study leaves out",
     "no school": "no school is recorded",

@@ -60,13 +60,16 @@ def check_pooling(
         )
         if pooled and outcome.standardise == "no":
             named = ", ".join(f"{year - 1}/{year % 100:02d}" for year in pooled)
+            within = outcome.kind in ("continuous", "sessions")
             problems.append(
                 Problem(
                     f"{plan.path.name}, [outcomes] {outcome.name}",
                     f"figures of {named}, which were not made like those of other years, are put "
                     "together with other years'",
                     'Say `standardise = "cohort"`, which compares pupils within each school year, '
-                    "or narrow `first_year` and `last_year` in [eligibility].",
+                    "or narrow `first_year` and `last_year` in [eligibility]."
+                    if within
+                    else "Narrow `first_year` and `last_year` in [eligibility].",
                 )
             )
     if problems:
@@ -75,9 +78,9 @@ def check_pooling(
 
 
 def _unlike(outcome: OutcomeSection, measures: Sequence[str]) -> set[int]:
-    if outcome.kind == "sessions":
+    if outcome.attended is not None:
         return set(PANDEMIC_ABSENCE)
-    if outcome.kind == "continuous" and outcome.column in measures:
+    if outcome.column in measures:
         return {int(year) for year in PANDEMIC_RESULTS}
     return set()
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from baseeval.contracts.base_features import feature_columns
 from baseeval.contracts.tables import Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
 
-COLUMNS = (
+#: What a base is, and how large; what it offers its pupils is told by the features.
+OWN = (
     column("base_id", "key", "Base", required=True, needed=True),
     column("urn", "key", "School that hosts it", required=True, needed=True),
     column("name", "category", "Name of the base"),
@@ -30,6 +32,8 @@ COLUMNS = (
     column("closed", "date", "Day of closing"),
     column("local_offer", "flag", "Listed in the authority's local offer"),
 )
+
+COLUMNS = (*OWN, *feature_columns("base"))
 
 RULES = (
     Rule(

@@ -28,5 +28,18 @@ NO: tuple[str, ...] = ("0", "n", "no", "false", "f")
 #: Text that means no more than an empty cell.
 BLANKS: tuple[str, ...] = ("", "NaN", "nan")
 
+#: What a spreadsheet writes where a formula failed.
+SHEET_ERRORS: tuple[str, ...] = (
+    "#N/A",
+    "#REF!",
+    "#VALUE!",
+    "#DIV/0!",
+    "#NAME?",
+    "#NUM!",
+    "#NULL!",
+    "#SPILL!",
+    "#CALC!",
+)
+
 #: A plain decimal number. Infinity is not one.
 NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,3})?$"

@@ -17,6 +17,19 @@ DECISIONS = {
     "declined": "Offered, and declined by the family",
 }
 
+#: What came after the base. None of them is better than another by itself.
+WAYS_OUT = {
+    "mainstream": "To mainstream classes of the same school",
+    "mainstream_elsewhere": "To another mainstream school",
+    "another_base": "To another base",
+    "special_school": "To a special school",
+    "alternative_provision": "To alternative provision",
+    "home_education": "To education at home",
+    "left_school": "End of schooling there: after Year 11 or 13, or of the phase",
+    "moved_away": "Moved away",
+    "unknown": "Not known",
+}
+
 COLUMNS = (
     PUPIL,
     column("urn", "key", "School that hosts the base", required=True, needed=True),
@@ -46,26 +59,53 @@ COLUMNS = (
         "Where the EHC plan names the base",
         codes={"F": "Section F", "I": "Section I", "F and I": "Both", "none": "Neither"},
     ),
+    column(
+        "left_for",
+        "code",
+        "Where the pupil went from the base, once there is an `end`",
+        codes=WAYS_OUT,
+    ),
+    column("ready", "flag", "The last review judged the pupil ready to leave the base"),
+    column("reviewed", "date", "Day of the last review of the place"),
     column("first_choice", "flag", "The base was the family's first choice"),
     column("journey_minutes", "number", "Journey to school, one way", unit="minutes", low=0),
     column("support_hours_before", "number", "Support a week before", unit="hours", low=0),
     column("support_hours_after", "number", "Support a week afterwards", unit="hours", low=0),
 )
 
+_PLACED = nw.col("decision").is_null() | (nw.col("decision") == "placed")
+_UNDATED = ~nw.col("pupil_id").is_null() & nw.col("start").is_null() & _PLACED
+_UNTIL = "Until then such pupils are in no arm, where the file makes the arms."
+
 RULES = (
     Rule(
         "end_before_start",
         ("end", "start"),
-        nw.col("end") < nw.col("start"),
+        nw.col("ill") == 1,
         "an end before the start",
-        "Mend the dates; until then the spells are left out.",
+        f"Mend the dates. {_UNTIL}",
+        per=("pupil_id",),
+        gathered={"ill": ("ill", "max")},
+        worked={"ill": nw.when(nw.col("end") < nw.col("start")).then(1).otherwise(0)},
+        unit="pupil",
     ),
     Rule(
         "placed_without_start",
         ("start", "decision"),
-        nw.col("start").is_null() & (nw.col("decision") == "placed"),
+        nw.col("undated") == 1,
         "a place and no first day",
-        "Give the first day; until then the spells are left out.",
+        f"Fill `start`: nothing else tells it. {_UNTIL}",
+        per=("pupil_id",),
+        gathered={"undated": ("undated", "max")},
+        worked={"undated": nw.when(_UNDATED).then(1).otherwise(0)},
+        unit="pupil",
+    ),
+    Rule(
+        "left_without_end",
+        ("left_for", "end"),
+        ~nw.col("left_for").is_null() & nw.col("end").is_null(),
+        "a way out and no last day",
+        "Fill `end`; until then the place is taken to go on.",
     ),
 )
 

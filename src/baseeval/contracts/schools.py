@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
+from baseeval.contracts.base_features import feature_columns
 from baseeval.contracts.columns import ColumnContract
 from baseeval.contracts.tables import Rule, TableContract
 from baseeval.contracts.tables import domain_column as column
@@ -93,6 +94,7 @@ COLUMNS = (
         "category",
         "Files that hold the school, by their keys in the study file, joined by ;",
     ),
+    *feature_columns("school"),
 )
 
 RULES = (

@@ -10,6 +10,7 @@ from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.protecting import Cells, Key, Relation, protect
 from baseeval.disclosure.rounding import count_behind, released_share, round_count, significant
 from baseeval.disclosure.shapes import SUPPRESSED, number, text, whole
+from baseeval.measures.kinds import RANK
 
 _PERCENTILES = {"p25": 0.25, "p50": 0.50, "p75": 0.75}
 _SPREAD = ("mean", "sd", *_PERCENTILES)
@@ -22,7 +23,8 @@ def release_descriptions(records: list[Record], profile: Profile) -> list[Record
     ----------
     records : list of dict
         Rows of `outcome, form, wave, arm, pupils, schools, missing, mean, sd,
-        p25, p50, p75, unit` with exact counts.
+        p25, p50, p75, unit` with exact counts. Where a row has `unlike`, the pupils whose value
+        is another than the one that at least half share, that is held against the threshold.
     profile : Profile
 
     Returns
@@ -32,7 +34,8 @@ def release_descriptions(records: list[Record], profile: Profile) -> list[Record
     """
     arms = _withheld(records, "pupils", profile, set())
     missing = _withheld(records, "missing", profile, arms)
-    return [_released(r, i in arms, i in missing, profile) for i, r in enumerate(records)]
+    released = [_released(r, i in arms, i in missing, profile) for i, r in enumerate(records)]
+    return _without_known_means(released)
 
 
 def _withheld(records: list[Record], column: str, profile: Profile, already: set[int]) -> set[int]:
@@ -68,6 +71,10 @@ def _released(record: Record, arm_gone: bool, missing_gone: bool, profile: Profi
         blank = dict.fromkeys(["pupils", "schools", "missing", *_SPREAD])
         return record | blank | {"status": SUPPRESSED}
     numbers = _numbers({name: number(record[name]) for name in _SPREAD}, pupils, profile)
+    unlike = whole(record.get("unlike"))
+    may_tell = unlike == 0 and number(record["mean"]) == 0 and not profile.zeros_disclosive
+    if unlike is not None and unlike < profile.threshold and not may_tell:
+        numbers = dict.fromkeys(_SPREAD, math.nan)
     lost = any(
         math.isnan(numbers[name]) and not math.isnan(number(record[name])) for name in _SPREAD
     )
@@ -77,6 +84,20 @@ def _released(record: Record, arm_gone: bool, missing_gone: bool, profile: Profi
         **numbers,
         "status": SUPPRESSED if lost or missing_gone else "",
     }
+
+
+def _without_known_means(records: list[Record]) -> list[Record]:
+    """Withhold places in an order of all arms where that of one is: their mean is one half."""
+    keys = [tuple(text(r[name]) for name in ("outcome", "form", "wave")) for r in records]
+    hidden = {
+        key
+        for key, record in zip(keys, records, strict=True)
+        if record["unit"] == RANK and math.isnan(number(record["mean"]))
+    }
+    return [
+        record | dict.fromkeys(_SPREAD) | {"status": SUPPRESSED} if key in hidden else record
+        for key, record in zip(keys, records, strict=True)
+    ]
 
 
 def _numbers(exact: dict[str, float], pupils: int, profile: Profile) -> dict[str, float]:

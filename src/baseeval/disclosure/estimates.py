@@ -27,9 +27,10 @@ def release_results(records: list[Record], profile: Profile) -> list[Record]:
     Parameters
     ----------
     records : list of dict
-        Rows of the results table with exact counts. Where a row has
-        `parameters`, the number that its model estimates, rows less
-        parameters are held against the profile's limit.
+        Rows of the results table with exact counts. Where a row has the
+        columns of `baseeval.results.INTERNAL_COLUMNS`, they are held against
+        the profile's limits: rows less `parameters`, the few in an arm who
+        are unlike most, and the missing values that a bound fills in.
     profile : Profile
 
     Returns
@@ -38,8 +39,13 @@ def release_results(records: list[Record], profile: Profile) -> list[Record]:
         The same rows. A withheld one loses every number, its verdict is
         `cannot_tell` and it carries the flag `suppressed`.
     """
-    withheld = {i for i, record in enumerate(records) if must_withhold(record, profile)}
+    withheld = {
+        i
+        for i, record in enumerate(records)
+        if must_withhold(record, profile) or _tells_of_few(record, profile)
+    }
     withheld |= _no_third_from_two(records, withheld)
+    withheld |= _with_their_main(records, withheld)
     return [
         _withheld(record) if i in withheld else _rounded(record, profile)
         for i, record in enumerate(records)
@@ -59,6 +65,27 @@ def must_withhold(record: Record, profile: Profile) -> bool:
         or few_schools(record["schools_second"])
         or (parameters is not None and sum(pupils) - parameters < profile.residual_df)
     )
+
+
+def _tells_of_few(record: Record, profile: Profile) -> bool:
+    """Tell whether a row would give away how many few have, or lack, something.
+
+    A mean times the pupils is the count of those with yes, or of those who have any; and how far
+    a bound lies from the main row is the count of values filled in.
+    """
+    unlike = [whole(record.get(f"unlike_{side}")) for side in ("first", "second")]
+    filled = [whole(record.get(f"filled_{side}")) for side in ("first", "second")]
+    return any(count is not None and count < profile.threshold for count in unlike) or any(
+        count is not None and profile.is_small(count) for count in filled
+    )
+
+
+def _with_their_main(records: list[Record], withheld: set[int]) -> set[int]:
+    """Withhold the variants of a row that is withheld: they rest on the same pupils."""
+    names = [name for name in RESULT_KEY if name != "variant"]
+    keys = [tuple(text(record[name]) for name in names) for record in records]
+    gone = {keys[i] for i in withheld if text(records[i]["variant"]) == "main"}
+    return {i for i, key in enumerate(keys) if key in gone}
 
 
 def few_schools(schools: object) -> bool:

@@ -12,7 +12,7 @@ def _words(text: str) -> frozenset[str]:
 _PEOPLE = _words("pupil pupils child children student students learner learners")
 _COUNTS = _words(
     "n count counts freq frequency headcount missing excluded cohort_size group_size"
-    " number_on_roll nor"
+    " number_on_roll nor answered declined could_not_be_asked other"
 )
 _NOT_A_COUNT = _words(
     "effective share percent percentage pct proportion rate mean average median sd se school"

@@ -26,6 +26,10 @@ class OutcomeAbout:
         sd or outcome.
     note : str
         How the outcome is measured here, in a sentence.
+    respondent : str
+        Of a scale: pupil, parent or staff; empty where the data do not say.
+    contrasts : tuple of str
+        Those that it was asked for; empty for all.
     """
 
     name: str
@@ -36,6 +40,8 @@ class OutcomeAbout:
     smallest_effect: float | None = None
     smallest_effect_unit: str = "sd"
     note: str = ""
+    respondent: str = ""
+    contrasts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -205,6 +211,30 @@ class Released:
     movements : pandas.DataFrame
         `wave, arm, arm_then, pupils, schools, status`: pupils by their arm at
         time zero and at a wave, also where nobody moved so.
+    ways_out : pandas.DataFrame
+        `way, years, pupils_at_risk, left, share, share_low, share_high, schools,
+        status`: base pupils who left the base by each way, and by any, within so
+        many years of the first day in it. `pupils_at_risk` were in it and
+        followed when the last of these years began; `schools` are those of
+        everybody followed.
+    scales : pandas.DataFrame
+        `outcome, wave, arm, items, pupils, alpha, alpha_low, alpha_high, omega,
+        omega_low, omega_high, one_factor_cfi, note, status`: how well a scale
+        agrees with itself, from pupils who answered every item.
+    items : pandas.DataFrame
+        `outcome, wave, arm, item, pupils, missing, mean, sd, item_rest, status`,
+        of pupils who answered any item; `missing` lack this one.
+    invariance : pandas.DataFrame
+        `outcome, wave, groups, step, chi2, df, p_value, cfi, rmsea, srmr, d_cfi,
+        d_rmsea, verdict, why`: one row a step of a ladder. Several waves, and
+        groups, are joined by `; `.
+    completion : pandas.DataFrame
+        `outcome, wave, arm, need, pupils, answered, could_not_be_asked, declined,
+        other, status`: pupils of the arm at time zero, and the parts that they
+        fall into. `answered` have a score.
+    modes : pandas.DataFrame
+        `outcome, wave, arm, mode, pupils, status`: how the questions were put to
+        those who have a score, where the data say it.
     benchmarks : pandas.DataFrame
         `measure, value, unit, geography, need, sen_provision, phase, year,
         source, published, reason`: published figures as they were published.
@@ -221,5 +251,11 @@ class Released:
     attrition: pd.DataFrame
     need_rules: pd.DataFrame
     movements: pd.DataFrame
+    ways_out: pd.DataFrame
+    scales: pd.DataFrame
+    items: pd.DataFrame
+    invariance: pd.DataFrame
+    completion: pd.DataFrame
+    modes: pd.DataFrame
     benchmarks: pd.DataFrame
     about: About

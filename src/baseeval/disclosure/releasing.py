@@ -14,13 +14,16 @@ from baseeval.disclosure.describing import release_descriptions
 from baseeval.disclosure.eligibles import release_need_rules
 from baseeval.disclosure.estimates import release_results
 from baseeval.disclosure.flows import release_flow
+from baseeval.disclosure.known import known_of
 from baseeval.disclosure.missingness import release_missing
 from baseeval.disclosure.movements import every_movement, release_movements
 from baseeval.disclosure.profiles import Profile, get_profile
 from baseeval.disclosure.published import published_figures
+from baseeval.disclosure.questionnaires import release_questionnaires
 from baseeval.disclosure.released import About, Released
 from baseeval.disclosure.rounding import round_count
 from baseeval.disclosure.together import Counted, protect_together
+from baseeval.disclosure.ways_out import release_ways_out
 from baseeval.results import Balance, Flow
 
 _COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|student|row|peer))")
@@ -28,6 +31,7 @@ _COUNTED = re.compile(r"(?<![\d.,])(\d[\d,]*)(?= (?:\w+ ){0,2}(?:pupil|child|stu
 _SINGULAR = re.compile(r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student|row|peer))(?!s)\b")
 #: That an arm has nobody of a level is a count of none.
 _NOBODY = re.compile(r"^No pupil of [\w ]+ has (\w+) = [^:]*:")
+_OF_WAYS_OUT = dict.fromkeys(("pupils", "std_error", "schools_at_risk", "clusters"), "count")
 _INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")
 
 
@@ -41,6 +45,12 @@ def release(
     attrition: pd.DataFrame | None = None,
     need_rules: pd.DataFrame | None = None,
     movements: pd.DataFrame | None = None,
+    ways_out: pd.DataFrame | None = None,
+    scales: pd.DataFrame | None = None,
+    items: pd.DataFrame | None = None,
+    invariance: pd.DataFrame | None = None,
+    completion: pd.DataFrame | None = None,
+    modes: pd.DataFrame | None = None,
     benchmarks: pd.DataFrame | None = None,
     about: About | None = None,
     profile: str = "srs",
@@ -50,9 +60,9 @@ def release(
     Parameters
     ----------
     rows : pandas.DataFrame
-        The results table with exact counts. A further column `parameters`,
-        the number that each row's model estimates, lets the limit on residual
-        degrees of freedom be applied.
+        The results table with exact counts. The further columns of
+        `baseeval.results.INTERNAL_COLUMNS` let the limits on residual degrees
+        of freedom, on the few who are unlike most and on bounds be applied.
     balance : Balance, optional
         With `n_first, n_second` and, for levels of a category, `count_first,
         count_second` in its table.
@@ -60,6 +70,11 @@ def release(
         With exact counts; rows without a reason count who remains.
     descriptions, missing, attrition, need_rules, movements : pandas.DataFrame, optional
         The columns of `Released` but for `status`, with exact counts.
+    ways_out : pandas.DataFrame, optional
+        As `baseeval.cohort.leaving.count_ways_out` makes it.
+    scales, items, invariance, completion, modes : pandas.DataFrame, optional
+        Likewise, as `baseeval.cohort` makes them: with the further columns that
+        disclosure control reads and no released table shows.
     benchmarks : pandas.DataFrame, optional
         Published figures, which pass as they are.
     about : About, optional
@@ -101,6 +116,19 @@ def release(
     lost = release_attrition(counted.attrition, gone, rules, arms_gone)
     moved = release_movements(counted.movements, gone, rules)
     needed = release_need_rules(counted.need_rules, gone, rules)
+    told = release_descriptions(described, rules)
+    lacking = release_missing(absent, rules)
+    asked = release_questionnaires(
+        {
+            "scales": scales,
+            "items": items,
+            "invariance": invariance,
+            "completion": completion,
+            "modes": modes,
+        },
+        known_of((steps, walked), (described, told), (absent, lacking)),
+        rules,
+    )
     study = shapes.text(rows["study"].iloc[0]) if len(rows) else ""
     return Released(
         profile=rules.name,
@@ -108,14 +136,24 @@ def release(
         balance=shapes.shaped(judged, shapes.BALANCE),
         overlap=shapes.shaped(overlap, shapes.OVERLAP),
         flow=shapes.shaped(walked, shapes.FLOW),
-        descriptions=shapes.shaped(release_descriptions(described, rules), shapes.DESCRIPTIONS),
-        missing=shapes.shaped(release_missing(absent, rules), shapes.MISSING),
+        descriptions=shapes.shaped(told, shapes.DESCRIPTIONS),
+        missing=shapes.shaped(lacking, shapes.MISSING),
         attrition=shapes.shaped(lost, shapes.ATTRITION),
         need_rules=shapes.shaped(needed, shapes.NEED_RULES),
         movements=shapes.shaped(moved, shapes.MOVEMENTS),
+        ways_out=shapes.shaped(
+            release_ways_out(_ways_out_records(ways_out), steps, walked, rules), shapes.WAYS_OUT
+        ),
+        **asked,
         benchmarks=published_figures(benchmarks),
         about=_released_about(about or About(study=study, title=study), rules),
     )
+
+
+def _ways_out_records(table: pd.DataFrame | None) -> list[dict[str, object]]:
+    """Read the exact table, which has no interval but what one is made of."""
+    given = {k: v for k, v in shapes.WAYS_OUT.items() if k not in ("share_low", "share_high")}
+    return shapes.records_of(table, {**given, **_OF_WAYS_OUT}, "ways_out")
 
 
 def _released_about(about: About, profile: Profile) -> About:

@@ -80,6 +80,44 @@ MOVEMENTS = _ordered(
     _columns(text="wave arm arm_then status", count="pupils schools"),
 )
 
+WAYS_OUT = _ordered(
+    "way years pupils_at_risk left share share_low share_high schools status",
+    _columns(
+        text="way status",
+        number="share share_low share_high",
+        count="years pupils_at_risk left schools",
+    ),
+)
+
+SCALE_NUMBERS = "alpha alpha_low alpha_high omega omega_low omega_high one_factor_cfi"
+SCALES = _ordered(
+    f"outcome wave arm items pupils {SCALE_NUMBERS} note status",
+    _columns(text="outcome wave arm note status", number=SCALE_NUMBERS, count="items pupils"),
+)
+
+ITEM_NUMBERS = "mean sd item_rest"
+ITEMS = _ordered(
+    f"outcome wave arm item pupils missing {ITEM_NUMBERS} status",
+    _columns(text="outcome wave arm item status", number=ITEM_NUMBERS, count="pupils missing"),
+)
+
+LADDER_NUMBERS = "chi2 df p_value cfi rmsea srmr d_cfi d_rmsea"
+INVARIANCE = _ordered(
+    f"outcome wave groups step {LADDER_NUMBERS} verdict why",
+    _columns(text="outcome wave groups step verdict why", number=LADDER_NUMBERS),
+)
+
+COMPLETION_COUNTS = "pupils answered could_not_be_asked declined other"
+COMPLETION = _ordered(
+    f"outcome wave arm need {COMPLETION_COUNTS} status",
+    _columns(text="outcome wave arm need status", count=COMPLETION_COUNTS),
+)
+
+MODES = _ordered(
+    "outcome wave arm mode pupils status",
+    _columns(text="outcome wave arm mode status", count="pupils"),
+)
+
 #: Published already, so in no rule of release; its headings are ordinary words.
 BENCHMARKS = _ordered(
     "measure value unit geography need sen_provision phase year source published reason",
@@ -92,8 +130,9 @@ BENCHMARKS = _ordered(
 
 #: Every column that a released table about pupils can have.
 ALL_COLUMNS: frozenset[str] = frozenset(RESULTS).union(
-    BALANCE, OVERLAP, FLOW, DESCRIPTIONS, MISSING, ATTRITION, NEED_RULES, MOVEMENTS
-)
+    BALANCE, OVERLAP, FLOW, DESCRIPTIONS, MISSING, ATTRITION, NEED_RULES, MOVEMENTS, WAYS_OUT,
+    SCALES, ITEMS, INVARIANCE, COMPLETION, MODES,
+)  # fmt: skip
 
 
 def shaped(records: Iterable[Mapping[str, object]], columns: Mapping[str, str]) -> pd.DataFrame:

@@ -19,9 +19,10 @@ from baseeval.effects.rows import empty_row, with_numbers
 from baseeval.effects.spec import EffectSample, ModelSpec
 from baseeval.effects.verdict import adjust_families, judge
 from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.measures.commonest import unlike_the_rest
 from baseeval.numerics.balance import effective_size
 from baseeval.plan import nearest
-from baseeval.results import CONTRASTS, Effect, Weights, results_table
+from baseeval.results import CONTRASTS, Effect, Weights, unreleased_table
 
 Floats = NDArray[np.float64]
 
@@ -40,7 +41,9 @@ def estimate(cohort: Cohort, *, design: Weights, models: Sequence[str]) -> pd.Da
     Returns
     -------
     pandas.DataFrame
-        The results table. It has not passed disclosure control.
+        The results table, and beside it the columns that `release` reads and
+        drops. It has not passed disclosure control. Bounds are made by a whole
+        run alone.
 
     Raises
     ------
@@ -63,7 +66,7 @@ def estimate(cohort: Cohort, *, design: Weights, models: Sequence[str]) -> pd.Da
             estimate_one(cohort, time, chosen, spec, headline)
             for time in covered(times, design.contrast)
         ]
-    return results_table(finish(cohort, rows))
+    return unreleased_table(finish(cohort, rows))
 
 
 def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
@@ -116,6 +119,8 @@ def estimate_one(
     joined = pd.Series(time.values["value"].to_numpy(), index=time.values["pupil"].to_numpy())
     values = joined.reindex(design.pupil).to_numpy(dtype=float)
     known = np.isfinite(values)
+    if time.outcome.comparable == "within_school":
+        known &= _with_both_arms(design, known)
     used = known & (design.weights > 0)
     blank = empty_row(cohort, time, design.contrast, design.method, spec, headline)
     first = design.treated[used]
@@ -128,6 +133,8 @@ def estimate_one(
         n_effective_second=effective_size(design.weights[used][~first]),
         schools_first=len(set(design.school[used][first])),
         schools_second=len(set(design.school[used][~first])),
+        unlike_first=_unlike(time, design, values, used & design.treated),
+        unlike_second=_unlike(time, design, values, used & ~design.treated),
     )
     try:
         sample = _sample(design, values, used)
@@ -151,6 +158,21 @@ def finish(cohort: Cohort, rows: Sequence[Effect]) -> list[Effect]:
     """
     better = {outcome.name: outcome.better for outcome in cohort.plan.outcomes}
     return [judge(row, better[row.outcome]) for row in adjust_families(rows)]
+
+
+def _with_both_arms(design: Weights, known: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which rows stand in a school where both arms have the outcome."""
+    counted = known & (design.weights > 0)
+    schools = [set(design.school[counted & arm]) for arm in (design.treated, ~design.treated)]
+    return np.isin(design.school, sorted(schools[0] & schools[1]))
+
+
+def _unlike(time: Occasion, design: Weights, values: Floats, rows: NDArray[np.bool_]) -> int | None:
+    """Count the fewer pupils of an arm where most are alike, in this form or in their level."""
+    level = pd.Series(time.level["value"].to_numpy(), index=time.level["pupil"].to_numpy())
+    levels = level.reindex(design.pupil[rows]).to_numpy(dtype=float)
+    counts = [unlike_the_rest(each) for each in (values[rows], levels)]
+    return min((count for count in counts if count is not None), default=None)
 
 
 def _sample(design: Weights, values: Floats, used: NDArray[np.bool_]) -> EffectSample:

@@ -53,7 +53,10 @@ def flags_of_rows(
     adjusted = (*cohort.plan.covariates.adjust, *cohort.plan.covariates.exact)
     if any(covariate.after_placement for covariate in adjusted):
         flags.append("post_placement_covariate")
-    for what in (design.contrast, f"{time.outcome.name} {time.wave}"):
+    if time.outcome.comparable == "within_school":
+        flags.append("scale_within_school")
+    asked = f"{time.outcome.name} {time.form} {time.wave} {design.contrast}"
+    for what in (design.contrast, f"{time.outcome.name} {time.wave}", asked):
         flags += sorted(cohort.cautions.get(what, frozenset()) - set(flags))
     schools = [len(set(design.school[used & arm])) for arm in (design.treated, ~design.treated)]
     if min(schools) < FEW_SCHOOLS:

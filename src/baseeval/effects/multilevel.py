@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec, identified
 from baseeval.errors import EstimationError, Problem
+from baseeval.measures.kinds import KINDS
 from baseeval.numerics.cr2 import cr2, mixed_parts, t_interval
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 from baseeval.numerics.mixed import diagonal_template, fit_mixed_model
@@ -85,7 +86,7 @@ MULTILEVEL = ModelSpec(
     name="multilevel",
     summary="Pupils within schools by REML, covariates in the fixed part, the difference between "
     "arms free to vary by school where schools hold both",
-    kinds=("continuous", "sessions", "scale"),
+    kinds=tuple(KINDS),
     designs=("none", "propensity", "entropy", "nearest"),
     uses_covariates=True,
     inference="cr2_satterthwaite",

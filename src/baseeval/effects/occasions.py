@@ -28,6 +28,8 @@ class Occasion:
     sd : float
         The standardiser: unweighted pooled within-arm standard deviation of
         the level at this wave, over all arms.
+    level : pandas.DataFrame
+        ``pupil, value``: the level at this wave, whatever the form.
     """
 
     outcome: OutcomeSection
@@ -35,6 +37,7 @@ class Occasion:
     wave: str
     values: pd.DataFrame
     sd: float
+    level: pd.DataFrame
 
 
 def occasions(cohort: Cohort) -> list[Occasion]:
@@ -63,7 +66,8 @@ def occasions(cohort: Cohort) -> list[Occasion]:
                 level = table[(table["form"] == "level") & (table["wave"] == wave)]
                 if len(at):
                     values = at[["pupil", "school", "arm", "value"]].reset_index(drop=True)
-                    found.append(Occasion(outcome, form, wave, values, pooled_sd(level)))
+                    known = level[["pupil", "value"]]
+                    found.append(Occasion(outcome, form, wave, values, pooled_sd(level), known))
     return found
 
 
@@ -95,7 +99,7 @@ def pooled_sd(level: pd.DataFrame) -> float:
 
 
 def covered(times: Sequence[Occasion], contrast: str) -> Iterator[Occasion]:
-    """Yield the occasions at which both arms of a contrast have the outcome.
+    """Yield the occasions at which both arms of a contrast have an outcome that serves it.
 
     Parameters
     ----------
@@ -107,7 +111,8 @@ def covered(times: Sequence[Occasion], contrast: str) -> Iterator[Occasion]:
     Occasion
     """
     for time in times:
-        if set(CONTRASTS[contrast]) <= set(time.values["arm"]):
+        has_both = set(CONTRASTS[contrast]) <= set(time.values["arm"])
+        if has_both and time.outcome.serves(contrast):
             yield time
 
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import numpy as np
 
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec, identified
+from baseeval.measures.kinds import KINDS
 from baseeval.numerics.cr2 import cr2, t_interval, weighted_parts
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 
 _SOURCE = "Pustejovsky and Tipton (2018), doi:10.1080/07350015.2016.1247004"
-_KINDS = ("continuous", "sessions", "scale")
+_KINDS = tuple(KINDS)
 
 
 def fit_regression(sample: EffectSample) -> ModelFit:

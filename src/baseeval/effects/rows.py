@@ -8,7 +8,7 @@ from dataclasses import replace
 from baseeval.cohort.building import Cohort
 from baseeval.effects.occasions import Occasion, smallest_in_sd
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
-from baseeval.measures.scoring import unit_of
+from baseeval.measures.kinds import unit_of
 from baseeval.results import Effect, target_of
 
 #: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).

@@ -80,7 +80,7 @@ class Engine:
     def csv(
         self, path: Path, columns: Sequence[str], delimiter: str
     ) -> tuple[nw.LazyFrame[Any], int]:
-        """Read a UTF-8 CSV file, every column as text.
+        """Read a UTF-8 CSV file, every column as text; a line of empty fields is no row.
 
         Parameters
         ----------
@@ -98,11 +98,13 @@ class Engine:
         """
         name = next(self._names)
         fields = ", ".join(f"{_quote(column)}: 'VARCHAR'" for column in columns)
+        held = ", ".join('"' + column.replace('"', '""') + '"' for column in columns)
         self._connection.execute(
             f"CREATE TABLE {name} AS SELECT * FROM read_csv({_quote(str(path))}, "
             f"columns = {{{fields}}}, auto_detect = false, header = true, "
             f"delim = {_quote(delimiter)}, quote = '\"', escape = '\"', store_rejects = true, "
-            f"rejects_table = '{name}_errors', rejects_scan = '{name}_scan')"
+            f"rejects_table = '{name}_errors', rejects_scan = '{name}_scan') "
+            f"WHERE coalesce({held}) IS NOT NULL"
         )
         faulty = self._connection.execute(
             f"SELECT count(DISTINCT line) FROM {name}_errors"

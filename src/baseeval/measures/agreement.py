@@ -33,9 +33,12 @@ class Reliability:
     scales : pandas.DataFrame
         One row a group: ``group, items, rows, complete``; ``alpha, omega, omega_standardised``
         each with ``_std_error, _low, _high``; ``one_factor_cfi, one_factor_srmr``, how far omega's
-        one factor is true; ``note``, why a number is missing or doubtful.
+        one factor is true; ``interval_by``, what the intervals let vary: ``school`` or ``row``;
+        ``note``, why a number is missing or doubtful.
     items : pandas.DataFrame
-        ``group, item, n, missing, mean, sd, item_rest``; reversed items turned round.
+        ``group, item, n, missing, mean, sd, item_rest``; reversed items turned round. For
+        disclosure control: ``unlike``, rows whose answer is not the commonest, and ``fewest``, rows
+        with the rarest answer that could be given; missing for more than twenty answers.
     answers : pandas.DataFrame
         ``group, item, answer, count``; empty for items with more than twenty answers.
     level : float
@@ -59,6 +62,7 @@ def check_reliability(
     reverse: Sequence[str] = (),
     range: tuple[float, float] | None = None,
     school: str | None = None,
+    least_schools: int = 0,
     level: float = 0.95,
     interval: str = "adf",
 ) -> Reliability:
@@ -78,6 +82,8 @@ def check_reliability(
         Lowest and highest answer.
     school : str, optional
         Column of schools: intervals then let whole schools vary.
+    least_schools : int
+        In a group of fewer schools, intervals let rows vary.
     level : float
     interval : str
         Of alpha; ``adf``, ``normal`` or ``feldt``: see
@@ -103,20 +109,72 @@ def check_reliability(
     >>> found.scales[["group", "complete", "alpha", "omega"]].round(2).values.tolist()
     [['all', 200, 0.7, 0.7]]
     """
+    found, refused = describe_reliability(
+        data,
+        items,
+        group=group,
+        reverse=reverse,
+        range=range,
+        school=school,
+        least_schools=least_schools,
+        level=level,
+        interval=interval,
+    )
+    if found.scales["alpha"].isna().all():
+        raise EstimationError(refused[0].problems, flag=refused[0].flag)
+    return found
+
+
+def describe_reliability(
+    data: IntoDataFrame,
+    items: Sequence[str],
+    *,
+    group: str | None = None,
+    reverse: Sequence[str] = (),
+    range: tuple[float, float] | None = None,
+    school: str | None = None,
+    least_schools: int = 0,
+    level: float = 0.95,
+    interval: str = "adf",
+) -> tuple[Reliability, list[EstimationError]]:
+    """Do as `check_reliability`, and leave empty what cannot be estimated.
+
+    Parameters
+    ----------
+    data, items, group, reverse, range, school, least_schools, level, interval
+        As `check_reliability` takes them.
+
+    Returns
+    -------
+    reliability : Reliability
+        Its items are described whether or not anything could be estimated.
+    refused : list of EstimationError
+        Why something could not be, a group at a time.
+
+    Raises
+    ------
+    UsageError
+        A column is absent, no number, or out of range.
+    """
     read = read_items(data, items, group=group, reverse=reverse, range=range, also=[school])
     schools = _schools(read.frame, school)
     found, refused = [], []
     for position, name in enumerate(read.groups):
         mine = read.group == position
         own = None if schools is None else schools[mine]
+        if own is not None and _complete_schools(read.rows[mine], own) < least_schools:
+            own = None
         row, errors = _scale(read.rows[mine], read.items, own, level, interval)
-        found.append({"group": name} | row)
+        by = "row" if own is None else "school"
+        found.append({"group": name} | row | {"interval_by": by})
         refused += errors
-    scales = pd.DataFrame(found)
-    if scales["alpha"].isna().all():
-        raise EstimationError(refused[0].problems, flag=refused[0].flag)
     described, answers = _items(read)
-    return Reliability(scales, described, answers, level, read.no_group)
+    scales = pd.DataFrame(found)
+    return Reliability(scales, described, answers, level, read.no_group), refused
+
+
+def _complete_schools(rows: Floats, schools: Integers) -> int:
+    return len(np.unique(schools[complete_rows(rows)]))
 
 
 def _schools(frame: pd.DataFrame, school: str | None) -> Integers | None:
@@ -125,7 +183,8 @@ def _schools(frame: pd.DataFrame, school: str | None) -> Integers | None:
     codes = pd.factorize(frame[school])[0].astype(np.intp)
     unknown = int((codes < 0).sum())
     if unknown:
-        what, remedy = f"{unknown} rows have no school", "Fill it in, or leave those rows out."
+        have = "row has" if unknown == 1 else "rows have"
+        what, remedy = f"{unknown} {have} no school", "Fill it in, or leave those rows out."
         raise UsageError(Problem(f"column `{school}`", what, remedy))
     return codes
 
@@ -181,8 +240,10 @@ def _named(error: EstimationError, rows: Floats, names: tuple[str, ...]) -> Esti
 
 def _items(read: ItemRows) -> tuple[pd.DataFrame, pd.DataFrame]:
     described, counted = [], []
+    possible = _possible(read)
     for position, name in enumerate(read.groups):
         found = item_statistics(read.rows[read.group == position])
+        rarest = [_rarest(counts, found.values, possible) for counts in found.counts]
         described.append(
             pd.DataFrame(
                 {
@@ -193,6 +254,8 @@ def _items(read: ItemRows) -> tuple[pd.DataFrame, pd.DataFrame]:
                     "mean": found.mean,
                     "sd": found.sd,
                     "item_rest": found.item_rest,
+                    "unlike": found.n - found.counts.max(axis=1, initial=0),
+                    "fewest": pd.array(rarest, dtype="Int64"),
                 }
             )
         )
@@ -204,3 +267,17 @@ def _items(read: ItemRows) -> tuple[pd.DataFrame, pd.DataFrame]:
             ]
     answers = pd.DataFrame(counted, columns=["group", "item", "answer", "count"])
     return pd.concat(described, ignore_index=True), answers
+
+
+def _possible(read: ItemRows) -> Floats:
+    """Return the answers that could be given: whole numbers of the range, and any given."""
+    given = np.unique(read.rows[~np.isnan(read.rows)])
+    if read.range is None or not all(float(end).is_integer() for end in read.range):
+        return given
+    return np.union1d(given, np.arange(read.range[0], read.range[1] + 1))
+
+
+def _rarest(counts: Integers, values: Floats, possible: Floats) -> int | None:
+    if len(possible) > _MOST_ANSWERS:
+        return None
+    return 0 if not len(values) or len(values) < len(possible) else int(counts.min())

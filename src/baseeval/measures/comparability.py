@@ -209,20 +209,22 @@ def _wide(
         return read.rows, read.group, [""]
     frame = read.frame
     problems = [
-        Problem(f"column `{name}`", f"{int(frame[name].isna().sum())} rows lack it", "Fill it in.")
+        Problem(
+            f"column `{name}`", _counted(lacking, "row lacks it", "rows lack it"), "Fill it in."
+        )
         for name in (wave, pupil)
-        if frame[name].isna().any()
+        if (lacking := int(frame[name].isna().sum()))
     ]
     twice = int(frame.duplicated([pupil, wave]).sum())
     if twice:
-        what = f"{twice} rows repeat a pupil and wave"
+        what = _counted(twice, "row repeats", "rows repeat") + " a pupil and wave"
         problems.append(Problem("data", what, "Keep one row a pupil and wave."))
     who, pupils = pd.factorize(frame[pupil])
     first = np.full(len(pupils), -1, dtype=np.intp)
     first[who[::-1]] = read.group[::-1]
     moved = len(np.unique(who[read.group != first[who]]))
     if moved:
-        what = f"{moved} pupils are in more than one group"
+        what = _counted(moved, "pupil is", "pupils are") + " in more than one group"
         problems.append(Problem("data", what, "Give each pupil one group over all waves."))
     if problems:
         raise UsageError(problems)
@@ -230,6 +232,10 @@ def _wide(
     cells = np.full((len(pupils), len(waves), len(read.items)), np.nan)
     cells[who, when] = read.rows
     return cells.reshape(len(pupils), -1), first, [str(label) for label in waves]
+
+
+def _counted(count: int, one: str, many: str) -> str:
+    return f"{count} {one if count == 1 else many}"
 
 
 def _refuse_singular(

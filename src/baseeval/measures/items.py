@@ -39,6 +39,8 @@ class ItemRows:
         Rows left out because their group is missing.
     frame : pandas.DataFrame
         The rows kept, every column.
+    range : (low, high) or None
+        The answers allowed.
     """
 
     rows: Floats
@@ -47,6 +49,7 @@ class ItemRows:
     groups: tuple[str, ...]
     no_group: int
     frame: pd.DataFrame
+    range: tuple[float, float] | None = None
 
 
 def read_items(
@@ -98,14 +101,16 @@ def read_items(
         frame = frame[known]
     frame = frame.reset_index(drop=True)
     if frame.empty:
-        what = f"no row is left: {no_group} have no group" if no_group else "there are no rows"
+        have = "has" if no_group == 1 else "have"
+        what = f"no row is left: {no_group} {have} no group" if no_group else "there are no rows"
         raise UsageError(Problem("data", what, "Look at the file, or at the column of groups."))
     rows = np.column_stack([_numbers(frame, name, problems) for name in items])
     if range and not problems:
         for name, column in zip(items, rows.T, strict=True):
             outside = int(((column < range[0]) | (column > range[1])).sum())
             if outside:
-                where, what = f"item `{name}`", f"{outside} answers lie outside {range}"
+                lie = "answer lies" if outside == 1 else "answers lie"
+                where, what = f"item `{name}`", f"{outside} {lie} outside {range}"
                 problems.append(Problem(where, what, "Mend the answers or the range."))
     codes, groups = _groups(frame, group, reference, problems)
     if problems:
@@ -113,7 +118,7 @@ def read_items(
     if range:
         turned = np.isin(items, list(reverse))
         rows = np.where(turned, range[0] + range[1] - rows, rows)
-    return ItemRows(rows, tuple(items), codes, groups, no_group, frame)
+    return ItemRows(rows, tuple(items), codes, groups, no_group, frame, range)
 
 
 def _absent(frame: pd.DataFrame, wanted: Sequence[str]) -> list[Problem]:
@@ -158,7 +163,8 @@ def _numbers(frame: pd.DataFrame, name: str, problems: list[Problem]) -> Floats:
     numbers = column.to_numpy(dtype=np.float64, na_value=np.nan)
     if np.isinf(numbers).any():
         count = int(np.isinf(numbers).sum())
-        problems.append(Problem(f"item `{name}`", f"{count} answers are infinite", "Mend them."))
+        are = "answer is" if count == 1 else "answers are"
+        problems.append(Problem(f"item `{name}`", f"{count} {are} infinite", "Mend them."))
     return np.asarray(numbers, dtype=np.float64)
 
 

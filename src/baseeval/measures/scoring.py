@@ -2,14 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from types import MappingProxyType
+from fractions import Fraction
 
 import narwhals.stable.v2 as nw
 
+from baseeval.contracts.vocabulary import NO_RESULT
 from baseeval.plan import OutcomeSection
 from baseeval.sources.values import WHY
+
+#: Reasons for no result under which a pupil was not entered, or did not come.
+NOT_ENTERED = ("not_entered", "disapplied", "absent")
+
+_BELOW = "below_standard"
+
+#: Stands below every result.
+_FLOOR = -1e300
+
+_NONE_POSSIBLE = "no session was possible"
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +30,8 @@ class Score:
     Parameters
     ----------
     value : narwhals expression
-        The number; missing where there is none.
+        The number; missing where there is none. Of an ordinal outcome only its
+        order means anything: `ridits` makes places of it.
     why : narwhals expression
         The reason, where there is none.
     """
@@ -28,119 +40,37 @@ class Score:
     why: nw.Expr
 
 
-@dataclass(frozen=True, slots=True)
-class KindSpec:
-    """What a kind of outcome is measured in.
-
-    Parameters
-    ----------
-    name : str
-    unit : str
-        Unit of the score where the plan gives none.
-    note : str
-        How it is measured here, in a sentence for readers.
-    """
-
-    name: str
-    unit: str
-    note: str
-
-
-#: The kinds of outcome that can be scored.
-KINDS: Mapping[str, KindSpec] = MappingProxyType(
-    {
-        "continuous": KindSpec("continuous", "points", "Compared as the number recorded."),
-        "sessions": KindSpec(
-            "sessions",
-            "proportion of sessions",
-            "Sessions attended divided by sessions possible, one proportion a pupil and wave; "
-            "each pupil counts the same however many sessions were possible.",
-        ),
-        "scale": KindSpec(
-            "scale",
-            "mean score",
-            "The mean of the items answered, items worded the other way turned round, where "
-            "enough of them were answered.",
-        ),
-    }
-)
-
-
-def unit_of(outcome: OutcomeSection) -> str:
-    """Return the unit of an outcome's score.
-
-    Parameters
-    ----------
-    outcome : OutcomeSection
-
-    Returns
-    -------
-    str
-        The plan's own where it gives one.
-
-    Examples
-    --------
-    >>> unit_of(OutcomeSection(name="maths", kind="continuous", column="maths"))
-    'points'
-    """
-    if outcome.unit:
-        return outcome.unit
-    if outcome.standardise == "cohort":
-        return "SD of the school year"
-    return KINDS[outcome.kind].unit
-
-
-def note_of(outcome: OutcomeSection) -> str:
-    """Return how an outcome is measured here, in words.
-
-    Parameters
-    ----------
-    outcome : OutcomeSection
-
-    Returns
-    -------
-    str
-    """
-    note = KINDS[outcome.kind].note
-    if outcome.kind == "sessions" and outcome.better == "lower":
-        # What is better when there is less of it are sessions missed.
-        note = note.replace("attended", "missed")
-    if outcome.standardise == "cohort":
-        note += (
-            " Each pupil is compared with the mean of all pupils of the same school year in the "
-            "data, in SDs of that year."
-        )
-    return note
-
-
 def score(outcome: OutcomeSection) -> Score:
     """Return an outcome's score as expressions.
 
     Parameters
     ----------
     outcome : OutcomeSection
-        Of a kind in :data:`KINDS`.
 
     Returns
     -------
     Score
     """
-    if outcome.kind == "sessions":
-        return _sessions(outcome)
-    if outcome.kind == "scale":
-        return _scale(outcome)
+    return _SCORES[outcome.kind](outcome)
+
+
+def _as_recorded(outcome: OutcomeSection) -> Score:
     assert outcome.column is not None
     return Score(nw.col(outcome.column), nw.col(WHY + outcome.column))
 
 
 def _sessions(outcome: OutcomeSection) -> Score:
-    assert outcome.attended is not None
-    assert outcome.possible is not None
-    attended, possible = nw.col(outcome.attended), nw.col(outcome.possible)
+    attended, possible = nw.col(str(outcome.attended)), nw.col(str(outcome.possible))
     value = nw.when(possible > 0).then(attended / possible).otherwise(None)
-    none_possible = nw.when(possible == 0).then(nw.lit("no session was possible")).otherwise(None)
-    why = nw.coalesce(nw.col(WHY + outcome.possible), none_possible, nw.col(WHY + outcome.attended))
-    return Score(value, why)
+    return Score(value, _why_no_sessions(outcome))
+
+
+def _why_no_sessions(outcome: OutcomeSection) -> nw.Expr:
+    possible = nw.col(str(outcome.possible))
+    none_possible = nw.when(possible == 0).then(nw.lit(_NONE_POSSIBLE)).otherwise(None)
+    return nw.coalesce(
+        nw.col(f"{WHY}{outcome.possible}"), none_possible, nw.col(f"{WHY}{outcome.attended}")
+    )
 
 
 def _scale(outcome: OutcomeSection) -> Score:
@@ -161,3 +91,63 @@ def _scale(outcome: OutcomeSection) -> Score:
         nw.when(answered == 0).then(nw.col(WHY + outcome.items[0])).otherwise(None),
     )
     return Score(value, why)
+
+
+def _binary(outcome: OutcomeSection) -> Score:
+    if outcome.missed_at_least is not None:
+        return _missed(outcome, outcome.missed_at_least)
+    if outcome.counts is not None:
+        return _why_counted(outcome)
+    return _as_recorded(outcome)
+
+
+def _missed(outcome: OutcomeSection, share: float) -> Score:
+    """Compare whole numbers: 19 of 190 is a tenth, though 0.1 is none to a computer."""
+    limit = Fraction(str(share))
+    attended, possible = nw.col(str(outcome.attended)), nw.col(str(outcome.possible))
+    missed = possible - attended
+    reached = missed * limit.denominator >= possible * limit.numerator
+    known = (possible > 0) & ~attended.is_null()
+    one = nw.when(reached).then(nw.lit(1.0)).otherwise(nw.lit(0.0))
+    return Score(nw.when(known).then(one).otherwise(None), _why_no_sessions(outcome))
+
+
+def _why_counted(outcome: OutcomeSection) -> Score:
+    """Make an outcome of why there is no result; a blank without a reason stays missing."""
+    column, why = nw.col(str(outcome.column)), nw.col(f"{WHY}{outcome.column}")
+    has_result = ~column.is_null()
+    if outcome.counts == "entered":
+        yes = has_result | why.is_in([reason for reason in NO_RESULT if reason not in NOT_ENTERED])
+        no = why.is_in(list(NOT_ENTERED))
+    else:
+        yes, no = why == _BELOW, has_result
+    value = nw.when(yes).then(nw.lit(1.0)).when(no).then(nw.lit(0.0)).otherwise(None)
+    return Score(value, nw.when(value.is_null()).then(why).otherwise(None))
+
+
+def _ordinal(outcome: OutcomeSection) -> Score:
+    made = _as_recorded(outcome)
+    value, why = made.value.cast(nw.Float64) if not outcome.order else _step(outcome), made.why
+    if outcome.floor is not None:
+        value = nw.when(why == _BELOW).then(nw.lit(_FLOOR)).otherwise(value)
+        why = nw.when(why == _BELOW).then(None).otherwise(why)
+    return Score(value, why)
+
+
+def _step(outcome: OutcomeSection) -> nw.Expr:
+    """Give the words of an order numbers, from 0 for the lowest."""
+    value: nw.Expr = nw.lit(None, dtype=nw.Float64)
+    for step, word in enumerate(outcome.order):
+        said = nw.col(str(outcome.column)) == word
+        value = nw.when(said).then(nw.lit(float(step))).otherwise(value)
+    return value
+
+
+_SCORES: Mapping[str, Callable[[OutcomeSection], Score]] = {
+    "continuous": _as_recorded,
+    "sessions": _sessions,
+    "scale": _scale,
+    "binary": _binary,
+    "ordinal": _ordinal,
+    "count": _as_recorded,
+}

@@ -7,10 +7,12 @@ import narwhals.stable.v2 as nw
 from baseeval.engine.days import plus_days, school_year
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import COUNT, Frame, yes
+from baseeval.placement.already import already_placed
 from baseeval.placement.dates import year_frame
 from baseeval.placement.finding import Placed
 from baseeval.placement.hosting import years_of
 from baseeval.placement.rules import PlacementRules
+from baseeval.placement.unclear import UNCLEAR_HOST, unclear_hosts_on, unclear_on
 from baseeval.results import ARMS
 
 BASE, HOST, NON_HOST = ARMS
@@ -21,6 +23,9 @@ NO_DATE = "no date of the eligibility event is recorded"
 EXCLUDED = "already placed when first seen"
 OTHER_TYPE = "in a base of a type that is not counted"
 NOT_CONSIDERED = "not considered for a base"
+
+#: Of the place that makes the arm: which base, of what type, at which school, since when.
+BASE_COLUMNS = ("base_id", "base_type", "base_urn", "base_start")
 
 _KEY = ["pupil_id", "on"]
 
@@ -41,50 +46,58 @@ def arms_on(placed: Placed, who: Frame, rules: PlacementRules, engine: Engine) -
     -------
     narwhals LazyFrame
         ``pupil_id, urn, year, on, arm, why, already_placed, in_base, base_id,
-        base_type, base_urn, recorded_later``. ``arm`` is null for the reason in
-        ``why``. ``already_placed`` is 1 where the first record of the pupil is one
-        in a base that counts, ``in_base`` where the pupil was in a base of any
-        type, and ``recorded_later`` where the census that shows the place fell
-        after the days of grace.
+        base_type, base_urn, base_start, recorded_later``. ``arm`` is null for the reason in
+        ``why``. ``already_placed`` is 1 where the pupil had a place that counts when
+        the study first knows of them (see `baseeval.placement.already`), ``in_base``
+        where the pupil was in a base of any type, and ``recorded_later`` where the
+        census that shows the place fell after the days of grace.
 
     Notes
     -----
     A pupil is in the base arm if a spell covers the day or begins within the days
-    of grace. A census shows a place on its own day alone, and the autumn's falls
-    more than 31 days after 1 September; so a census of the same school year may
-    show a place that began before, if none since the day showed the contrary.
-    What later school years record is never read.
+    of grace. One with a place of which the file does not say from when to when, and
+    in no other base on the day, is in no arm; nor is one of a school of which such a place
+    alone says that it hosts.
+
+    A census shows a place on its own day alone, and the autumn's falls more than 31
+    days after 1 September; so a census of the same school year may show a place that
+    began before, if none since the day showed the contrary. What later school years
+    record is never read.
     """
     who = engine.keep(who.select("pupil_id", "urn", "year", "on").unique())
     active = engine.keep(_active(placed.spells, who, rules))
     rows = who.join(
         active.select(*_KEY).unique().with_columns(_one("in_base")), on=_KEY, how="left"
     )
-    rows = rows.join(_first_of(active.filter(rules.counts())), on=_KEY, how="left")
-    rows = rows.join(_already(placed, who, rules), on=_KEY, how="left")
+    counted = active.filter(rules.counts())
+    rows = rows.join(_first_of(counted), on=_KEY, how="left")
+    already = already_placed(placed, who, counted, rules).with_columns(_one("already_placed"))
+    rows = rows.join(already, on=_KEY, how="left")
+    rows = rows.join(unclear_on(placed.unclear, who, rules), on=_KEY, how="left")
     rows = rows.join(_considered(placed, who, rules), on=_KEY, how="left")
     hosts = placed.hosts.select("urn", "year").unique().with_columns(_one("hosts"))
     rows = rows.join(hosts, on=["urn", "year"], how="left")
+    names = ["in_base", "counted", "already_placed", "considered", "hosts"]
+    if placed.hosts_by_places:
+        doubtful = unclear_hosts_on(placed.unclear, who, rules).with_columns(_one("doubtful"))
+        rows, names = rows.join(doubtful, on=_KEY, how="left"), [*names, "doubtful"]
     rows = rows.with_columns(
-        *(
-            yes(nw.col(name) == 1).alias(name)
-            for name in ("in_base", "counted", "already_placed", "considered", "hosts")
-        ),
+        *(yes(nw.col(name) == 1).alias(name) for name in names),
         yes(nw.col("recorded_later") == 1).alias("recorded_later"),
     )
-    rows = rows.with_columns(_why(rules).alias("why"))
+    rows = rows.with_columns(_why(rules, placed.hosts_by_places).alias("why"))
     mainstream = nw.when(nw.col("hosts") == 1).then(nw.lit(HOST)).otherwise(nw.lit(NON_HOST))
     arm = nw.when(nw.col("counted") == 1).then(nw.lit(BASE)).otherwise(mainstream)
     rows = rows.with_columns(nw.when(nw.col("why").is_null()).then(arm).alias("arm"))
-    answer = ("arm", "why", "already_placed", "in_base", "base_id", "base_type", "base_urn")
-    return engine.keep(rows.select("pupil_id", "urn", "year", "on", *answer, "recorded_later"))
+    answer = ("arm", "why", "already_placed", "in_base", *BASE_COLUMNS, "recorded_later")
+    return engine.keep(rows.select("pupil_id", "urn", "year", "on", *answer))
 
 
 def _one(name: str) -> nw.Expr:
     return nw.lit(1).alias(name)
 
 
-def _why(rules: PlacementRules) -> nw.Expr:
+def _why(rules: PlacementRules, hosts_by_places: bool) -> nw.Expr:
     """Give the first reason that applies for being in no arm, null where none does."""
     reasons = [
         (nw.col("urn").is_null(), NO_SCHOOL),
@@ -94,9 +107,15 @@ def _why(rules: PlacementRules) -> nw.Expr:
         reasons.append((nw.col("already_placed") == 1, EXCLUDED))
     placed = nw.col("counted") == 1
     reasons.append((~placed & (nw.col("in_base") == 1), OTHER_TYPE))
-    if rules.comparison == "considered":
-        reasons.append((~placed & (nw.col("considered") == 0), NOT_CONSIDERED))
     why = nw.lit(None, dtype=nw.String)
+    if hosts_by_places:
+        neither = ~placed & (nw.col("hosts") == 0) & (nw.col("doubtful") == 1)
+        why = nw.when(neither).then(nw.lit(UNCLEAR_HOST)).otherwise(why)
+    if rules.comparison == "considered":
+        idle = ~placed & (nw.col("considered") == 0)
+        why = nw.when(idle).then(nw.lit(NOT_CONSIDERED)).otherwise(why)
+    # A place without its days: who is in no other base then may have been in that one.
+    why = nw.when(~placed & ~nw.col("unclear").is_null()).then(nw.col("unclear")).otherwise(why)
     for condition, reason in reversed(reasons):
         why = nw.when(condition).then(nw.lit(reason)).otherwise(why)
     return why
@@ -132,22 +151,8 @@ def _first_of(active: Frame) -> Frame:
     order = ("elsewhere", "start", "base_id")
     number = nw.col("start").cum_count().over(*_KEY, order_by=order)
     first = active.with_columns(number.alias("number")).filter(nw.col("number") == 1)
-    columns = (*_KEY, "base_id", "base_type", "base_urn", "recorded_later")
-    return first.select(*columns, _one("counted"))
-
-
-def _already(placed: Placed, who: Frame, rules: PlacementRules) -> Frame:
-    """Find the pupils who were in a base that counts when a census first saw them."""
-    first = placed.seen.group_by("pupil_id").agg(nw.col("day").min().alias("first_seen"))
-    spells = placed.spells.filter(rules.counts())
-    held = first.join(spells, on="pupil_id", how="inner")
-    day = nw.col("first_seen")
-    over = yes(nw.col("end") < day) == 1
-    shown = school_year(nw.col("first_in")) <= school_year(day)
-    inside = held.filter((nw.col("start") <= day) & shown & ~over).select("pupil_id", "first_seen")
-    asked = who.select(*_KEY).join(inside.unique(), on="pupil_id", how="inner")
-    already = asked.filter(_known_by_then("first_seen", rules))
-    return already.select(*_KEY).unique().with_columns(_one("already_placed"))
+    first = first.with_columns(nw.col("start").alias("base_start"))
+    return first.select(*_KEY, *BASE_COLUMNS, "recorded_later", _one("counted"))
 
 
 def _considered(placed: Placed, who: Frame, rules: PlacementRules) -> Frame:

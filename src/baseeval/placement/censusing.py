@@ -26,6 +26,8 @@ SPELL_COLUMNS = (
     "first_in",
     "last_in",
     "next_out",
+    "left_for",
+    "ready",
 )
 
 _ORDER = ("day", "urn")
@@ -86,6 +88,8 @@ def census_spells(seen: Frame, engine: Engine) -> Frame:
         nw.concat_str("urn", "state", separator="-").alias("base_id"),
         nw.col("state").alias("base_type"),
         nw.lit(None, dtype=nw.Float64).alias("share_of_time_in_base"),
+        nw.lit(None, dtype=nw.String).alias("left_for"),
+        nw.lit(None, dtype=nw.Int64).alias("ready"),
         yes(known).alias("seen_before"),
     )
     return engine.keep(spells.select(*SPELL_COLUMNS))

@@ -11,6 +11,7 @@ from baseeval.engine.frames import Frame, Frames, with_only, yes
 from baseeval.errors import Fault, fault
 from baseeval.placement.censusing import SPELL_COLUMNS
 from baseeval.placement.naming import UNKNOWN, with_types
+from baseeval.sources.values import WHY
 
 _COLUMNS = {
     "pupil_id": nw.String,
@@ -22,8 +23,15 @@ _COLUMNS = {
     "share_of_time_in_base": nw.Float64,
     "decision": nw.String,
     "decided": nw.Date,
+    "left_for": nw.String,
+    "ready": nw.Int64,
+    "reviewed": nw.Date,
 }
-PLACED = "placed"
+#: 1 where something stands as an end that is no day: the place may go on, or be over.
+END_NOT_READ = "end_not_read"
+
+_PLACED = "placed"
+_BLANK = "blank"
 _FAR = date(2999, 12, 31)
 
 
@@ -39,10 +47,13 @@ def filed_placements(tables: Frames, engine: Engine) -> Frame:
     Returns
     -------
     narwhals LazyFrame
-        The columns of the contract that placements need, and ``word``. A base
-        whose type the file does not give has the one that the list of bases gives.
+        The columns of the contract that placements need, ``word`` and
+        ``end_not_read``. A base whose type the file does not give has the one that
+        the list of bases gives.
     """
-    rows = with_types(with_only(tables["placements"], _COLUMNS))
+    why = WHY + "end"
+    rows = with_types(with_only(tables["placements"], {**_COLUMNS, why: nw.String}))
+    rows = rows.with_columns(yes(nw.col(why) != _BLANK).alias(END_NOT_READ))
     if "bases" in tables:
         columns = {"base_id": nw.String, "base_type": nw.String}
         listed = with_types(with_only(tables["bases"], columns))
@@ -54,7 +65,19 @@ def filed_placements(tables: Frames, engine: Engine) -> Frame:
     code = nw.coalesce(nw.col("base_type"), nw.lit(UNKNOWN))
     rows = rows.with_columns(code.alias("base_type"))
     base = nw.coalesce(nw.col("base_id"), nw.concat_str("urn", "base_type", separator="-"))
-    return engine.keep(rows.with_columns(base.alias("base_id")).select(*_COLUMNS, "word"))
+    return engine.keep(
+        rows.with_columns(base.alias("base_id")).select(*_COLUMNS, "word", END_NOT_READ)
+    )
+
+
+def is_placed() -> nw.Expr:
+    """Tell whether a row of `filed_placements` is a place, and not a request for one.
+
+    Returns
+    -------
+    narwhals expression
+    """
+    return nw.col("decision").is_null() | (nw.col("decision") == _PLACED)
 
 
 def filed_spells(filed: Frame, engine: Engine) -> tuple[Frame, list[Fault]]:
@@ -70,45 +93,30 @@ def filed_spells(filed: Frame, engine: Engine) -> tuple[Frame, list[Fault]]:
     -------
     spells : narwhals LazyFrame
         With `SPELL_COLUMNS`, ``seen_before`` null: a file does not say. Rows of
-        other decisions than ``placed``, without a start, or with an end before
-        it, are left out.
+        other decisions than ``placed`` are left out, and those whose days are not
+        known (see `baseeval.placement.unclear.unclear_places`).
     faults : list of Fault
     """
-    decision = nw.col("decision")
-    placed = filed.filter(decision.is_null() | (decision == PLACED))
-    ill = nw.col("end") < nw.col("start")
-    counts = engine.counts(placed, {"ill": ill, "undated": nw.col("start").is_null()})
-    dated = placed.filter(~nw.col("start").is_null() & (yes(ill) == 0))
     first, last = nw.col("start"), nw.col("end")
+    sound = ~first.is_null() & (yes(last < first) == 0) & (nw.col(END_NOT_READ) == 0)
     spells = engine.keep(
-        dated.with_columns(
+        filed.filter(is_placed() & sound)
+        .with_columns(
             nw.lit(None, dtype=nw.Int64).alias("seen_before"),
             nw.lit(None, dtype=nw.Date).alias("last_out"),
             first.alias("first_in"),
             last.alias("last_in"),
             last.alias("next_out"),
-        ).select(*SPELL_COLUMNS)
+        )
+        .select(*SPELL_COLUMNS)
     )
-    found = [
-        ("end_before_start", "end", counts["ill"], "an end before the start", "row"),
-        ("spell_without_start", "start", counts["undated"], "a place and no first day", "row"),
-        (
-            "overlapping_spells",
-            "start",
-            _overlapping(spells, engine),
-            "two spells at once",
-            "pupil",
-        ),
-    ]
-    remedies = {
-        "end_before_start": "Mend the dates; until then the spells are left out.",
-        "spell_without_start": "Give the first day; until then the spells are left out.",
-        "overlapping_spells": "They are read as they stand; the spell that began first is used.",
-    }
+    count = _overlapping(spells, engine)
+    if not count:
+        return spells, []
+    what = "two spells at once"
+    remedy = "They are read as they stand; the spell that began first is used."
     return spells, [
-        fault("placements", column, rule, count, what, remedies[rule], unit=unit)
-        for rule, column, count, what, unit in found
-        if count
+        fault("placements", "start", "overlapping_spells", count, what, remedy, unit="pupil")
     ]
 
 
@@ -136,5 +144,24 @@ def considered_pupils(filed: Frame, engine: Engine) -> Frame:
     narwhals LazyFrame
         ``pupil_id, urn, base_type, decision, decided``: one row a decision.
     """
-    considered = filed.filter(~nw.col("decision").is_null() & (nw.col("decision") != PLACED))
+    considered = filed.filter(~is_placed())
     return engine.keep(considered.select("pupil_id", "urn", "base_type", "decision", "decided"))
+
+
+def last_day_told(filed: Frame, engine: Engine) -> date | None:
+    """Find the last day of which a file of placements says anything.
+
+    Parameters
+    ----------
+    filed : narwhals LazyFrame
+        From `filed_placements`.
+    engine : Engine
+
+    Returns
+    -------
+    datetime.date or None
+        Of the starts, ends, decisions and reviews; None where there is none.
+    """
+    latest = filed.select(*(nw.col(name).max() for name in ("start", "end", "decided", "reviewed")))
+    days = engine.collect(latest, []).to_pylist()[0].values()
+    return max((day for day in days if day is not None), default=None)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -14,7 +15,12 @@ from baseeval.engine.frames import Frame, Frames, with_only
 from baseeval.errors import Fault
 from baseeval.placement.agreeing import Sources, compare_sources
 from baseeval.placement.censusing import census_spells
-from baseeval.placement.filing import considered_pupils, filed_placements, filed_spells
+from baseeval.placement.filing import (
+    considered_pupils,
+    filed_placements,
+    filed_spells,
+    last_day_told,
+)
 from baseeval.placement.hosting import (
     census_hosts,
     listed_hosts,
@@ -23,8 +29,10 @@ from baseeval.placement.hosting import (
     years_of,
 )
 from baseeval.placement.naming import count_words, with_types
+from baseeval.placement.on_roll import days_on_roll
 from baseeval.placement.rules import PlacementRules
 from baseeval.placement.seeing import see_pupils
+from baseeval.placement.unclear import unclear_places
 
 TYPE_COLUMNS = ("source", "word", "base_type", "name", "white_paper", "rows")
 
@@ -38,7 +46,16 @@ class Placed:
     spells : narwhals LazyFrame
         One row a spell, of every type: ``pupil_id, urn, base_id, base_type,
         start, end, share_of_time_in_base, seen_before, last_out, first_in,
-        last_in, next_out`` (see `census_spells`).
+        last_in, next_out, left_for, ready`` (see `census_spells`).
+    dated : bool
+        The spells are a file's, by exact days, and not made of census flags.
+    told_until : datetime.date or None
+        The last day of which the file says anything; None where flags make the spells.
+    unclear : narwhals LazyFrame
+        ``pupil_id, base_urn, not_before, not_after, why``: the places of the same source
+        whose days are not known (see `unclear_places`); none where flags make the spells.
+    hosts_by_places : bool
+        Nothing but the places of a file says which schools host.
     hosts : narwhals LazyFrame
         ``urn, year``: the school years with a base that counts.
     considered : narwhals LazyFrame
@@ -46,6 +63,8 @@ class Placed:
     seen : narwhals LazyFrame
         ``pupil_id, year, urn, day``: where the first census of each school year
         saw each pupil.
+    on_roll : narwhals LazyFrame
+        ``pupil_id, year, since, until`` (see `days_on_roll`).
     faults : tuple of Fault
     agreement : pandas.DataFrame
         From `compare_sources`.
@@ -55,9 +74,14 @@ class Placed:
     """
 
     spells: Frame
+    dated: bool
+    told_until: date | None
+    unclear: Frame
+    hosts_by_places: bool
     hosts: Frame
     considered: Frame
     seen: Frame
+    on_roll: Frame
     faults: tuple[Fault, ...]
     agreement: pd.DataFrame
     types: pd.DataFrame
@@ -93,19 +117,20 @@ def find_placements(tables: Frames, rules: PlacementRules, engine: Engine) -> Pl
     flagged = census_spells(seen, engine)
     filed = filed_placements(_with_placements(tables, engine), engine)
     listed, found = filed_spells(filed, engine)
+    unclear, undated = unclear_places(filed, engine)
     has_flags = engine.counts(seen, {"known": ~nw.col("state").is_null()})["known"] > 0
-    faults += found + _lacks(tables, has_flags, rules)
+    faults += undated + found + _lacks(tables, has_flags, rules)
 
     file_first = rules.source == "spells" or (
         rules.source == "schools" and not has_flags and "placements" in tables
     )
-    spells = listed if file_first else flagged
+    spells, hosts_by_places = (listed if file_first else flagged), False
     if rules.hosts:
         hosts = listed_hosts(years, rules, engine)
     elif rules.source == "schools" and "schools" in tables:
         hosts = school_hosts(tables["schools"], years, rules, engine)
     elif file_first:
-        hosts = spell_hosts(spells, years, rules, engine)
+        hosts, hosts_by_places = spell_hosts(spells, years, rules, engine), True
     else:
         hosts = census_hosts(seen, rules)
     sources = Sources(
@@ -117,9 +142,14 @@ def find_placements(tables: Frames, rules: PlacementRules, engine: Engine) -> Pl
     )
     return Placed(
         spells=spells,
+        dated=file_first,
+        told_until=last_day_told(filed, engine) if file_first else None,
+        unclear=unclear if file_first else engine.keep(unclear.head(0)),
+        hosts_by_places=hosts_by_places,
         hosts=engine.keep(hosts),
         considered=considered_pupils(filed, engine),
         seen=_first_of_each_year(seen, engine),
+        on_roll=days_on_roll(seen),
         faults=tuple(faults),
         agreement=compare_sources(sources, rules, engine),
         types=types,

@@ -10,7 +10,8 @@ from baseeval.engine.frames import Frame
 from baseeval.placement.finding import Placed
 from baseeval.placement.rules import PlacementRules
 
-_PARTS = 10_000  # of a share of time: sums of whole numbers come out alike on every engine
+#: Parts of a share of time: sums of whole numbers come out alike on every engine.
+PARTS = 10_000
 
 
 def measure_time(placed: Placed, who: Frame, rules: PlacementRules, engine: Engine) -> Frame:
@@ -36,16 +37,9 @@ def measure_time(placed: Placed, who: Frame, rules: PlacementRules, engine: Engi
     )
     ends = nw.min_horizontal("end", "until")
     spells = held.with_columns(ends.alias("ends")).filter(nw.col("start") <= nw.col("ends"))
-    order = ("start", "ends", "base_id")
-    reach = nw.col("ends").cum_max().over("pupil_id", order_by=order)
-    spells = spells.with_columns(reach.alias("reach"))
-    before = nw.col("reach").shift(1).over("pupil_id", order_by=order)
-    spells = spells.with_columns(plus_days(before, 1).alias("free"))
-    begins = nw.max_horizontal("start", "free")
-    days = day_number(nw.col("ends")) - day_number(begins) + 1
-    spells = spells.with_columns(nw.max_horizontal(days, nw.lit(0)).cast(nw.Int64).alias("days"))
+    spells = days_once(spells.with_columns(nw.col("start").alias("begins")), ["pupil_id"])
     share = nw.col("share_of_time_in_base")
-    parts = (share * _PARTS).round(0).cast(nw.Int64)
+    parts = (share * PARTS).round(0).cast(nw.Int64)
     known = nw.when(~share.is_null()).then(nw.col("days"))
     spells = spells.with_columns((nw.col("days") * parts).alias("parts"), known.alias("known"))
     sums = spells.group_by("pupil_id").agg(
@@ -57,6 +51,31 @@ def measure_time(placed: Placed, who: Frame, rules: PlacementRules, engine: Engi
         rows.select(
             "pupil_id",
             nw.coalesce(nw.col("days"), nw.lit(0)).cast(nw.Int64).alias("days_in_base"),
-            (nw.col("parts").cast(nw.Float64) / some / _PARTS).alias("share_of_time"),
+            (nw.col("parts").cast(nw.Float64) / some / PARTS).alias("share_of_time"),
         )
     )
+
+
+def days_once(spells: Frame, by: list[str]) -> Frame:
+    """Count the days of spells, each day once: of two spells, to the one that began first.
+
+    Parameters
+    ----------
+    spells : narwhals LazyFrame
+        ``start, begins, ends, base_id`` and `by`; no spell ends before it begins.
+    by : list of str
+        Columns within which a day is counted once.
+
+    Returns
+    -------
+    narwhals LazyFrame
+        With ``days``.
+    """
+    order = ("begins", "start", "ends", "base_id")
+    reach = nw.col("ends").cum_max().over(*by, order_by=order)
+    spells = spells.with_columns(reach.alias("reach"))
+    before = nw.col("reach").shift(1).over(*by, order_by=order)
+    spells = spells.with_columns(plus_days(before, 1).alias("free"))
+    first = nw.max_horizontal("begins", "free")
+    days = day_number(nw.col("ends")) - day_number(first) + 1
+    return spells.with_columns(nw.max_horizontal(days, nw.lit(0)).cast(nw.Int64).alias("days"))

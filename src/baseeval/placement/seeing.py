@@ -35,7 +35,7 @@ def see_pupils(pupils: Frame, engine: Engine) -> Frame:
     Returns
     -------
     narwhals LazyFrame
-        ``pupil_id, year, term, day, urn, entry_date, state``. The state is the
+        ``pupil_id, year, term, day, urn, entry_date, on_roll, state``. The state is the
         type of base by the flags, ``none``, or null where the census did not
         record the flags. A pupil not on roll on the day is in no base.
     """
@@ -51,7 +51,8 @@ def see_pupils(pupils: Frame, engine: Engine) -> Frame:
     ):
         state = nw.when(condition).then(nw.lit(name)).otherwise(state)
     seen = rows.filter(~nw.col("urn").is_null()).with_columns(state.alias("state"))
-    return engine.keep(seen.select("pupil_id", "year", "term", "day", "urn", "entry_date", "state"))
+    columns = ("pupil_id", "year", "term", "day", "urn", "entry_date", "on_roll", "state")
+    return engine.keep(seen.select(*columns))
 
 
 def in_a_base() -> nw.Expr:

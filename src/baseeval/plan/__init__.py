@@ -5,6 +5,7 @@ method: whether a design or a model exists is checked by `baseeval.study`
 against the methods' own specifications.
 """
 
+from baseeval.plan.file_sections import BaseSection, FileSection
 from baseeval.plan.method_sections import Covariate, DesignSection
 from baseeval.plan.outcome_section import Form, OutcomeSection
 from baseeval.plan.people_sections import (
@@ -27,9 +28,11 @@ __all__ = [
     "BASELINE",
     "RESERVED",
     "ArmsSection",
+    "BaseSection",
     "Covariate",
     "DesignSection",
     "EligibilitySection",
+    "FileSection",
     "Form",
     "OutcomeSection",
     "PeersSection",

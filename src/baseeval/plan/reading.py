@@ -120,6 +120,10 @@ def _with_own_keys(keys: dict[str, Any]) -> dict[str, Any]:
     data = {"wave": "wave", "baseline_wave": BASELINE, **keys["data"]}
     arms = {"column": "arm", **{arm: [arm] for arm in ARMS}, "other": "exclude"}
     own: dict[str, Any] = {"placement": {}, "eligibility": {}, "arms": arms}
+    placement = keys.get("placement", {})
+    if keys["data"]["source"] == "mis" and isinstance(placement, dict):
+        # No national flag shows a trust's own base: its own list of places does.
+        keys = {**keys, "placement": {"source": "spells", **placement}}
     files = keys["data"].get("files")
     if isinstance(files, dict) and "peers" in files:
         own["peers"] = {"group": "is_peer", "is_peer": ["1"], "peer_of": "peer_of"}

@@ -16,6 +16,7 @@ from baseeval.plan.method_sections import (
     ReleaseSection,
 )
 from baseeval.plan.outcome_section import OutcomeSection
+from baseeval.plan.outcomes_agree import outcome_faults
 from baseeval.plan.people_sections import (
     ArmsSection,
     EligibilitySection,
@@ -52,6 +53,11 @@ class Plan(Section):
     @model_validator(mode="after")
     def _parts_agree(self) -> Self:
         faults = self._sources_agree()
+        faults += outcome_faults(
+            self.outcomes,
+            is_tidy=self.data.source is None,
+            has_non_host=self.arms is not None and "non_host" in self.arms.labels(),
+        )
         names = [outcome.name for outcome in self.outcomes]
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
@@ -103,9 +109,15 @@ class Plan(Section):
                     )
             if any(outcome.standardise != "no" for outcome in self.outcomes):
                 faults.append("outcomes: `standardise` needs a source that says the school year")
+            if any(outcome.modes for outcome in self.outcomes):
+                faults.append("outcomes: `modes` needs a source with a table `surveys`")
         else:
             if self.data.wave != "wave":
                 faults.append("data: a source makes the waves itself; leave `wave` out")
+            if self.data.base is not None and self.placement and self.placement.source == "census":
+                faults.append(
+                    'placement: [data.base] says who is in a base; write `source = "spells"`'
+                )
             if eligibility is not None and eligibility.columns:
                 faults.append("eligibility: `columns` is for a tidy table; use [data.columns]")
             named = [c.column for c in (*self.covariates.adjust, *self.covariates.exact) if c.wave]

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from baseeval.measures.kinds import RANK
+
 SCHOOL_DAYS = 190  # days that pupils attend in a school year in England
 
 NOT_SHOWN = "–"
+
+_WHOSE = ("pupils", "leavers")  # whose proportion reads well as so many in a hundred
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,19 +23,29 @@ class Scale:
 
 
 def scale_of(unit: str) -> Scale:
-    """Show proportions as percentage points and every other unit as it stands."""
+    """Show proportions as percentage points, places in an order out of 100, others as they are."""
     if unit.startswith("proportion"):
         return Scale(100.0, "percentage points")
+    if unit == RANK:
+        return Scale(100.0, "places in 100")
     return Scale(
         1.0, {"sd": "standard deviations", "mean score": "points of the score"}.get(unit, unit)
     )
+
+
+def difference_words(unit: str) -> str:
+    """Name the unit of a difference where it stands alone, as in the heading of a table."""
+    word = scale_of(unit).word
+    return f"number {word}" if word == "a pupil" else word
 
 
 def level_words(unit: str) -> str:
     """Name the unit of an average, where a proportion is shown per cent."""
     if unit.startswith("proportion"):
         return f"per cent{unit.removeprefix('proportion')}"
-    return scale_of(unit).word
+    if unit == RANK:
+        return "places out of 100, from the lowest"
+    return difference_words(unit)
 
 
 def decimals_for(*values: float) -> int:
@@ -93,7 +107,10 @@ def size(value: float, unit: str) -> str:
     scale = scale_of(unit)
     shown = abs(value * scale.factor)
     words = f"{plain(shown, decimals_for(shown))} {scale.word}".strip()
-    return words + (f" ({school_days(value)})" if "session" in unit else "")
+    if "session" in unit:
+        return f"{words} ({school_days(value)})"
+    whose = unit.removeprefix("proportion of ")
+    return f"{words} ({of_pupils(value, whose)})" if _is_of_pupils(unit) else words
 
 
 def school_days(proportion: float) -> str:
@@ -102,6 +119,22 @@ def school_days(proportion: float) -> str:
     if days == 0:
         return "less than a school day a year"
     return f"about {days} school {'day' if days == 1 else 'days'} a year"
+
+
+def of_pupils(proportion: float, whose: str) -> str:
+    """Write a proportion of pupils as so many in a hundred.
+
+    Examples
+    --------
+    >>> of_pupils(-0.12, "pupils"), of_pupils(0.002, "leavers")
+    ('about 12 in 100 pupils', 'fewer than 1 in 100 leavers')
+    """
+    count = round(100 * abs(proportion))
+    return f"about {count} in 100 {whose}" if count else f"fewer than 1 in 100 {whose}"
+
+
+def _is_of_pupils(unit: str) -> bool:
+    return unit.startswith("proportion of ") and unit.endswith(_WHOSE)
 
 
 def span(low: float, high: float, unit: str) -> str:
@@ -116,6 +149,9 @@ def span(low: float, high: float, unit: str) -> str:
     """
     scale = scale_of(unit)
     ends = (low * scale.factor, high * scale.factor)
+    if scale.factor > 1:
+        # No two shares, and no two places in an order, lie further apart than 100.
+        ends = (max(ends[0], -100.0), min(ends[1], 100.0))
     decimals = decimals_for(*ends)
     low_text, high_text = (plain(abs(end), decimals) for end in ends)
     if low > 0:

@@ -54,11 +54,35 @@ CAUTIONS = {
         "schools may differ",
         "Schools that open a base may differ from others, and that cannot be allowed for here.",
     ),
+    "scale_within_school": (
+        "each school’s own scale",
+        "The scale is each school’s own: only pupils of one school can be compared on it, and "
+        "schools where only one of the groups was measured are left out.",
+    ),
     "nothing_adjusted": ("as they are", "Nothing was allowed for: these are pupils as they are."),
     "school_average": (
         "differs by size of base",
         "This averages over schools. Over pupils the difference is not the same, because it varies "
         "with the size of the base.",
+    ),
+    "scale_not_invariant": (
+        "may not mean the same",
+        "The questionnaire may not mean the same in the two groups, so a difference between their "
+        "averages can come from the questions.",
+    ),
+    "invariance_not_assessable": (
+        "meaning not checked",
+        "Too few answers, or answers too much alike, to check it: the questionnaire may not mean "
+        "the same in the two groups.",
+    ),
+    "low_reliability": (
+        "answers agree little",
+        "The answers to its questions agree little with one another, which blurs any difference.",
+    ),
+    "low_completion": (
+        "many did not answer",
+        "Many in a group did not answer the questionnaire, or many more than in the other: those "
+        "who did may differ from those who did not.",
     ),
     "suppressed": ("withheld", "Some numbers are withheld so that nobody can be recognised."),
 }

@@ -6,6 +6,7 @@ from baseeval.disclosure.released import Released
 from baseeval.reporting.amounts import (
     NOT_SHOWN,
     decimals_for,
+    difference_words,
     level_words,
     percent,
     plain,
@@ -27,7 +28,7 @@ def descriptions(released: Released) -> tuple[Sheet, ...]:
     for (name, form), lines in grouped(rows, "outcome", "form").items():
         has_waves = any(text(row, "wave") for row in lines)
         title = outcome_title(released, name, form)
-        unit = (level_words if form == "level" else _difference_words)(text(lines[0], "unit"))
+        unit = (level_words if form == "level" else difference_words)(text(lines[0], "unit"))
         heads = ("Group", *(("Wave",) if has_waves else ()), *_heads("Pupils"))
         sheets.append(
             Sheet(
@@ -124,10 +125,6 @@ def _middle(row: Row) -> tuple[str, ...]:
     )
     numbers = [absent(row) if words == NOT_SHOWN else words for words in numbers]
     return (shown(row, "pupils"), shown(row, "schools"), *numbers)
-
-
-def _difference_words(unit: str) -> str:
-    return scale_of(unit).word
 
 
 def _wave(row: Row) -> str:

@@ -11,6 +11,7 @@ from baseeval.reporting.cells import Row, grouped, real, text
 from baseeval.reporting.forest import forest_plot, is_cut
 from baseeval.reporting.headlines import about_outcome, headline_rows, outcome_title
 from baseeval.reporting.phrasebook import (
+    ANSWERED_BY,
     SHORT_CONTRASTS,
     capital,
     contrast_title,
@@ -18,7 +19,7 @@ from baseeval.reporting.phrasebook import (
 )
 from baseeval.reporting.sentences import Answer, answer
 from baseeval.reporting.sheet import Sheet, absent
-from baseeval.reporting.tags import NOT_COMPARED, WITHHELD, Tag, tag_of
+from baseeval.reporting.tags import NOT_ASKED, NOT_COMPARED, WITHHELD, Tag, tag_of
 from baseeval.results import CONTRASTS
 
 
@@ -69,7 +70,9 @@ def glance(released: Released) -> Sheet:
         wave = wave_words(text(row, "wave")).replace(" ", "\u00a0")
         title = outcome_title(released, outcome.name, text(row, "form"))
         title += f", {wave}" if wave else ""
-        lines.setdefault(title, {})[text(row, "contrast")] = tag_of(row, outcome.better)
+        asked = outcome.contrasts or tuple(contrasts)
+        beside = {name: NOT_ASKED for name in contrasts if name not in asked}
+        lines.setdefault(title, beside)[text(row, "contrast")] = tag_of(row, outcome.better)
     return Sheet(
         "Each answer in a few words",
         ("Outcome", *(SHORT_CONTRASTS[name] for name in contrasts)),
@@ -83,7 +86,7 @@ def glance(released: Released) -> Sheet:
 def tally(sheet: Sheet) -> str:
     """Count the answers at a glance, such as `Cannot tell: 4.`, the commonest first."""
     tags = [cell for row in sheet.rows for cell in row if isinstance(cell, Tag)]
-    counts = Counter(tag.words for tag in tags if tag is not NOT_COMPARED)
+    counts = Counter(tag.words for tag in tags if tag not in (NOT_COMPARED, NOT_ASKED))
     told = " ".join(f"{words}: {count}." for words, count in counts.most_common())
     return f"This study asked for {number_of(counts.total(), 'answer', 'answers')}. {told}"
 
@@ -106,7 +109,8 @@ def _note(outcome: OutcomeAbout) -> str:
     way = {"higher": "Higher is better.", "lower": "Lower is better."}.get(
         outcome.better, "Neither higher nor lower is called better."
     )
-    return f"{outcome.note} {way}".strip()
+    by = ANSWERED_BY.get(outcome.respondent, "")
+    return " ".join(part for part in (outcome.note, by, way) if part)
 
 
 def _numbers(rows: list[Row], title: str) -> Sheet:

@@ -11,11 +11,13 @@ from baseeval.reporting.described import descriptions, flow, missingness, withhe
 from baseeval.reporting.filling import filled
 from baseeval.reporting.found import findings, glance, tally
 from baseeval.reporting.included import included
+from baseeval.reporting.leaving import ways_out
 from baseeval.reporting.limits import all_not_made, flag_glossary, limits
 from baseeval.reporting.lost import losses
 from baseeval.reporting.method import all_results, methods
 from baseeval.reporting.moved import movements, moving_words, need_rules
 from baseeval.reporting.phrasebook import GROUPS
+from baseeval.reporting.scales import trust
 from baseeval.results import ARMS
 
 
@@ -45,11 +47,13 @@ def render(released: Released) -> str:
         need_rules=need_rules(released),
         movements=movements(released),
         moving_words=moving_words(released),
+        ways_out=ways_out(released),
         context=context(released),
         missing=missingness(released),
         withheld_counts=withheld_counts(released),
         likenesses=likenesses(released),
         overlap=overlap(released),
+        scales=trust(released),
         limits=limits(released),
         methods=methods(released),
         flags=flag_glossary(released),

@@ -6,15 +6,17 @@ from collections.abc import Iterable
 
 from baseeval.disclosure.released import Released
 from baseeval.reporting.alike import design_name, design_words
-from baseeval.reporting.amounts import NOT_SHOWN, interval, interval_in, scale_of
+from baseeval.reporting.amounts import NOT_SHOWN, difference_words, interval, interval_in
 from baseeval.reporting.cautions import flag_name
 from baseeval.reporting.cells import Row, codes, distinct, grouped, real, records, text
 from baseeval.reporting.headlines import about_outcome, outcome_title
 from baseeval.reporting.phrasebook import (
+    BOUNDS,
     ESTIMANDS,
     INFERENCES,
     MODELS,
     SHORT_CONTRASTS,
+    VARIANTS,
     capital,
     label_of,
     spelled,
@@ -38,6 +40,7 @@ def methods(released: Released) -> tuple[tuple[str, str], ...]:
         ("What had to match exactly", _listed(map(label_of, about.exact))),
         ("How differences were worked out", models),
         ("How the ranges were made", ranges),
+        ("What missing results could change", _bounds(released)),
         ("Occasions of measurement", ", ".join(about.waves)),
         ("First measurement, before or at placement", about.baseline_wave),
     ]
@@ -62,7 +65,7 @@ def all_results(released: Released) -> tuple[Sheet, ...]:
     sheets = []
     for (name, form), rows in grouped(records(released.results), "outcome", "form").items():
         outcome = about_outcome(released, name)
-        unit = next(filter(None, (scale_of(text(row, "unit")).word for row in rows)), "")
+        unit = next(filter(None, (difference_words(text(row, "unit")) for row in rows)), "")
         title = outcome_title(released, name, form)
         title += f": differences in {unit}" if unit else ""
         lines = tuple(_line(row, outcome.better) for row in rows)
@@ -77,7 +80,8 @@ def _line(row: Row, better: str) -> tuple[Cell, ...]:
     difference, size = interval_in(text(row, "unit"), *raw), interval(*sizes)
     model = text(row, "model")
     design = "" if model == "unadjusted" else f"{design_name(text(row, 'design'))}, "
-    method = capital(f"{design}{spelled(model)}")
+    variant = VARIANTS.get(text(row, "variant"), "")
+    method = capital(f"{design}{spelled(model)}") + (f": {variant}" if variant else "")
     return (
         SHORT_CONTRASTS[text(row, "contrast")],
         capital(wave_words(text(row, "wave"))) or NOT_SHOWN,
@@ -89,6 +93,12 @@ def _line(row: Row, better: str) -> tuple[Cell, ...]:
         _both(shown(row, "schools_first"), shown(row, "schools_second")),
         ", ".join(flag_name(flag) for flag in codes(row)) or "none",
     )
+
+
+def _bounds(released: Released) -> str:
+    """Explain bounds where a row is one."""
+    variants = distinct(records(released.results), "variant")
+    return BOUNDS if set(variants) & set(VARIANTS) else ""
 
 
 def _both(first: str, second: str) -> str:

@@ -55,6 +55,13 @@ SHORT_CONTRASTS = {
     "host_vs_non_host": "Same schools without a place, against schools with no base",
 }
 
+#: Who answered a questionnaire about the pupil: the three are never put together.
+ANSWERED_BY = {
+    "pupil": "Answered by the pupils themselves.",
+    "parent": "Answered by a parent or carer about the pupil, not by the pupil.",
+    "staff": "Answered by staff about the pupil, not by the pupil.",
+}
+
 FORMS = {
     "level": "",
     "change": "change since the first measurement",
@@ -81,6 +88,21 @@ MODELS = {
     "regression": "a regression that allows for the listed characteristics",
     "multilevel": "a model that knows that pupils of one school are alike (multilevel)",
 }
+
+#: Variant of the analysis -> how a row of it is marked; the main one is not.
+VARIANTS = {
+    "bound_low": "lowest possible",
+    "bound_high": "highest possible",
+}
+
+#: What is said once where a report has bounds.
+BOUNDS = (
+    "For some outcomes a second pair of rows takes in every pupil, also those without a result. "
+    "“Lowest possible” gives those of the first group the lowest value that there can be and "
+    "those of the second the highest; “highest possible” the reverse. Whatever the missing "
+    "results are, the difference lies between the two, as far as what was allowed for is enough. "
+    "Each has a range of its own"
+)
 
 INFERENCES = {
     "cr2_satterthwaite": "by school, corrected for few schools (CR2, Satterthwaite)",
@@ -132,6 +154,17 @@ def label_of(name: str, label: str = "") -> str:
 def wave_words(wave: str) -> str:
     """Name an occasion of measurement; nothing where a study has only one."""
     return f"wave {wave}" if wave else ""
+
+
+def listed(words: list[str]) -> str:
+    """Join words as people do.
+
+    Examples
+    --------
+    >>> listed(["one", "two", "three"])
+    'one, two and three'
+    """
+    return " and ".join(part for part in (", ".join(words[:-1]), *words[-1:]) if part)
 
 
 def school_year(year: int) -> str:

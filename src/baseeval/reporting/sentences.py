@@ -123,8 +123,25 @@ def _subject(row: Row, outcome: OutcomeAbout) -> str:
     """Name what was measured, when and in which form."""
     wave = wave_words(text(row, "wave"))
     form = form_words(text(row, "form"), [row])
-    name = label_of(outcome.name, outcome.label)
+    name = _counted_as(label_of(outcome.name, outcome.label), outcome.kind)
     return name + (f" at {wave}" if wave else "") + (f" ({form})" if form else "")
+
+
+def _counted_as(name: str, kind: str) -> str:
+    """Say what of an outcome is higher or lower: of a yes or no its share, of a count its number.
+
+    Examples
+    --------
+    >>> _counted_as("Left the base", "binary"), _counted_as("Suspensions", "count")
+    ('The share counted under “Left the base”', 'The number of suspensions')
+    """
+    if kind == "binary":
+        return f"The share counted under “{name}”"
+    if kind == "count" and not name.lower().startswith("number"):
+        # A capital that begins an abbreviation stays.
+        small = name if name[1:2].isupper() else name[:1].lower() + name[1:]
+        return f"The number of {small}"
+    return name
 
 
 def _reach(row: Row) -> str:

@@ -14,7 +14,8 @@ DIGITS = 12  # significant, in every csv
 def write_tables(released: Released, directory: Path) -> None:
     """Write released tables into a directory: csv for each, and parquet for the results.
 
-    Rules of need, movements and published figures are written where there are any.
+    Rules of need, movements, ways out of a base, published figures and what is known of scales
+    are written where there are any.
     """
     tables = {
         "results": released.results,
@@ -28,6 +29,12 @@ def write_tables(released: Released, directory: Path) -> None:
     where_any = {
         "eligibility": released.need_rules,
         "movements": released.movements,
+        "ways_out": released.ways_out,
+        "scales": released.scales,
+        "items": released.items,
+        "invariance": released.invariance,
+        "completion": released.completion,
+        "modes": released.modes,
         "benchmarks": released.benchmarks,
     }
     tables |= {name: table for name, table in where_any.items() if len(table)}

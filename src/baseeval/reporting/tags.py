@@ -29,6 +29,7 @@ CANNOT_TELL = Tag("Cannot tell", "unknown", "?")
 DIFFERENT = Tag("Different", "different", "≠")
 WITHHELD = Tag("Withheld", "unknown", "–")
 NOT_COMPARED = Tag("Not recorded in both", "unknown", "–")
+NOT_ASKED = Tag("Not asked", "unknown", "–")
 
 
 def tag_of(row: Row, better: str) -> Tag:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.codes import BLANKS, NUMBER, SUPPRESSION_CODES
+from baseeval.contracts.codes import BLANKS, NUMBER, SHEET_ERRORS, SUPPRESSION_CODES
 from baseeval.contracts.columns import ColumnContract
 
 #: Whole numbers from here on are not all told apart by a 64-bit float.
 EXACT = 2.0**53
 
-_MARGIN = r"^[ \t\n\v\f\r]|[ \t\n\v\f\r]$"
+#: White space at an end of a cell; pages and spreadsheets write a space that does not break too.
+SPACES = " \t\n\v\f\r\u00a0"
+_MARGIN = f"^[{SPACES}]|[{SPACES}]$"
 
 
 def trimmed(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
@@ -32,7 +34,10 @@ def trimmed(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
     text = nw.col(name).cast(nw.String)
     # To look for a margin costs a third of taking one away, and few cells have one.
     return (
-        nw.when(text.str.contains(_MARGIN)).then(text.str.strip_chars()).otherwise(text).alias(name)
+        nw.when(text.str.contains(_MARGIN))
+        .then(text.str.strip_chars(SPACES))
+        .otherwise(text)
+        .alias(name)
     )
 
 
@@ -77,7 +82,8 @@ def absent(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
         return column.is_null() | column.is_nan()
     if dtype != nw.String:
         return column.is_null()
-    return column.is_null() | column.is_in([*BLANKS, *contract.reasons, *SUPPRESSION_CODES])
+    codes = [*BLANKS, *contract.reasons, *SUPPRESSION_CODES, *SHEET_ERRORS]
+    return column.is_null() | column.is_in(codes)
 
 
 def is_number(contract: ColumnContract) -> nw.Expr:

@@ -17,6 +17,9 @@ A crosswalk is a TOML file beside this module (``crosswalks/*.toml``)::
     E = ["S"]
     K = ["A", "P"]
 
+    [values.sex]                                          # the same, for words that need no
+    F = ["Girl", "Female"]                                # telling: nothing is counted
+
 What only code can do stands in the module of the source.
 """
 
@@ -24,10 +27,11 @@ from __future__ import annotations
 
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from importlib.resources import files
 
+from baseeval.contracts.registry import TABLES
 from baseeval.contracts.tables import TableContract
 
 
@@ -48,10 +52,20 @@ class Crosswalk:
         ``term`` and ``year`` become columns.
     recode : mapping of str to mapping of str to str
         Column -> code at the origin (upper case) -> code of the contract.
+    values : mapping of str to mapping of str to str
+        The same, for words that are plainly what they say, or that the study file
+        gives: they are read without being counted.
     needed : tuple of tuple of str
         Columns, ``term`` and ``year`` among them, of which every file has one of each tuple.
     example : str
         A heading with its suffix, for messages.
+    own : frozenset of str
+        The columns whose heading the study file names: some file must have it.
+    kinds : mapping of str to str
+        Column that the contract has not -> kind of what it holds, as contracts name it.
+    kept : mapping of str to str
+        Another name -> heading: columns taken under that name as they stand, whatever
+        else the heading means. Some file must have each.
     """
 
     name: str
@@ -62,8 +76,12 @@ class Crosswalk:
     suffix: str = ""
     file_year: str = ""
     recode: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    values: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
     needed: tuple[tuple[str, ...], ...] = ()
     example: str = ""
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    own: frozenset[str] = frozenset()
+    kept: Mapping[str, str] = field(default_factory=dict)
 
     def headings(self) -> tuple[str, ...]:
         """Return every heading that it knows.
@@ -72,7 +90,46 @@ class Crosswalk:
         -------
         tuple of str
         """
-        return tuple(heading for known in self.columns.values() for heading in known)
+        known = (heading for options in self.columns.values() for heading in options)
+        return tuple(dict.fromkeys((*known, *self.kept.values())))
+
+    def knows(self, heading: str) -> bool:
+        """Tell whether a heading is read, or would be but for its ending.
+
+        Parameters
+        ----------
+        heading : str
+
+        Returns
+        -------
+        bool
+        """
+        kept = {named.lower() for named in self.kept.values()}
+        read = bool(self.split(heading)[0]) or heading.lower() in kept
+        return read or bool(self.strange_ending(heading))
+
+    def kind(self, heading: str) -> str | None:
+        """Return the kind of what is wanted under a heading.
+
+        Parameters
+        ----------
+        heading : str
+
+        Returns
+        -------
+        str or None
+            As contracts name it; None where it is not known, or where there are words
+            for its codes, so that words are wanted.
+        """
+        placed = self.place(heading)[0]
+        kept = [name for name, named in self.kept.items() if named.lower() == heading.lower()]
+        names = [*([] if placed is None else [placed]), *kept]
+        table = TABLES.get(self.contract)
+        words = {*self.recode, *self.values}
+        columns = () if table is None else table.columns
+        known = {c.name: c.kind for c in columns if c.name not in words}
+        kinds = [self.kinds.get(name) or known.get(name) for name in names]
+        return next((kind for kind in kinds if kind is not None), None)
 
     def place(self, heading: str) -> tuple[str | None, dict[str, str]]:
         """Return the column that a heading means, and the term and year that it says.
@@ -152,13 +209,20 @@ def load_crosswalk(name: str) -> Crosswalk:
     """
     text = files("baseeval.sources").joinpath("crosswalks", f"{name}.toml").read_text("utf-8")
     keys = tomllib.loads(text)
-    recode = {
-        column: {old.upper(): new for new, olds in codes.items() for old in olds}
-        for column, codes in keys.pop("recode", {}).items()
-    }
+    recode, values = (_words(keys.pop(key, {})) for key in ("recode", "values"))
     columns = {column: tuple(known) for column, known in keys.pop("columns").items()}
     needed = tuple(tuple(options) for options in keys.pop("needed", ()))
-    return Crosswalk(name=name, columns=columns, recode=recode, needed=needed, **keys)
+    return Crosswalk(
+        name=name, columns=columns, recode=recode, values=values, needed=needed, **keys
+    )
+
+
+def _words(told: Mapping[str, Mapping[str, Sequence[str]]]) -> dict[str, dict[str, str]]:
+    """Turn the words of each code into the code of each word."""
+    return {
+        column: {word.upper(): code for code, words in codes.items() for word in words}
+        for column, codes in told.items()
+    }
 
 
 def with_headings(crosswalk: Crosswalk, own: Mapping[str, str]) -> Crosswalk:
@@ -174,8 +238,35 @@ def with_headings(crosswalk: Crosswalk, own: Mapping[str, str]) -> Crosswalk:
     -------
     Crosswalk
     """
+    mine = {heading.lower() for heading in own.values()}
+    # A heading means what the user says, and no longer what it would have meant.
+    known = {
+        column: tuple(option for option in options if option.lower() not in mine)
+        for column, options in crosswalk.columns.items()
+    }
     named = {column: (heading,) for column, heading in own.items()}
-    return replace(crosswalk, columns={**crosswalk.columns, **named})
+    return replace(crosswalk, columns={**known, **named}, own=frozenset(own))
+
+
+def with_words(crosswalk: Crosswalk, own: Mapping[str, Mapping[str, str]]) -> Crosswalk:
+    """Add a user's own words to those that a crosswalk knows.
+
+    Parameters
+    ----------
+    crosswalk : Crosswalk
+    own : mapping of str to mapping of str to str
+        Column of the contract -> word in the user's file, in any case -> code of
+        the contract.
+
+    Returns
+    -------
+    Crosswalk
+    """
+    values = dict(crosswalk.values)
+    for column, words in own.items():
+        upper = {word.strip().upper(): code for word, code in words.items()}
+        values[column] = {**values.get(column, {}), **upper}
+    return replace(crosswalk, values=values)
 
 
 def contract_crosswalk(contract: TableContract) -> Crosswalk:

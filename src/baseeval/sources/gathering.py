@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +12,12 @@ import narwhals.stable.v2 as nw
 
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault, Problem
+from baseeval.plan import FileSection
 from baseeval.sources.crosswalk import Crosswalk
-from baseeval.sources.files import find_files, fingerprint, label_of, read_file
+from baseeval.sources.files import find_files, fingerprint, label_of, load_file
 from baseeval.sources.headings import match_headings, renamed
 from baseeval.sources.recoding import recoded
+from baseeval.sources.stacked_columns import kept_headings, shaped
 from baseeval.sources.stacking import stacked
 
 
@@ -39,15 +42,31 @@ class Gathered:
     faults: tuple[Fault, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class _Part:
+    """Some files of a table: their columns, their headings, and what was passed over."""
+
+    frame: nw.LazyFrame[Any]
+    headings: tuple[str, ...]
+    label: str
+    files: tuple[tuple[str, str], ...]
+    faults: tuple[Fault, ...]
+
+
 def gather_files(
-    pattern: str, folder: Path, crosswalk: Crosswalk, engine: Engine, key: str
+    sections: str | Sequence[FileSection],
+    folder: Path,
+    crosswalk: Crosswalk,
+    engine: Engine,
+    key: str,
 ) -> Gathered:
     """Read the files of one table.
 
     Parameters
     ----------
-    pattern : str
-        A file or a glob, relative to `folder`.
+    sections : str or sequence of FileSection
+        A file or a glob, relative to `folder`; or several, each with what must be
+        known to read it.
     folder : pathlib.Path
         The folder of the study file.
     crosswalk : Crosswalk
@@ -65,32 +84,25 @@ def gather_files(
     DataError
         With the faults of every file at once.
     """
-    paths = find_files(pattern, folder, key)
-    label = label_of(pattern, paths)
+    parts = [FileSection(file=sections)] if isinstance(sections, str) else sections
     problems: list[Problem] = []
-    frames = []
-    for path in paths:
+    made = []
+    for part in parts:
         try:
-            frame = read_file(
-                path,
-                engine,
-                None,
-                crosswalk.headings(),
-                lambda heading: bool(
-                    crosswalk.split(heading)[0] or crosswalk.strange_ending(heading)
-                ),
-            )
-            frames.append((path.name, frame))
+            made.append(_part_of_files(part, folder, crosswalk, engine, key))
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    files = tuple((path.name, fingerprint(path)) for path in paths)
-    return _under_contract(frames, label, files, crosswalk, engine)
+    return _whole(made, crosswalk, engine)
 
 
 def gather_frames(
-    frames: Sequence[nw.LazyFrame[Any]], crosswalk: Crosswalk, engine: Engine, label: str
+    frames: Sequence[nw.LazyFrame[Any]],
+    crosswalk: Crosswalk,
+    engine: Engine,
+    label: str,
+    section: FileSection | None = None,
 ) -> Gathered:
     """Take frames that were given in place of files.
 
@@ -101,6 +113,8 @@ def gather_frames(
     crosswalk : Crosswalk
     engine : Engine
     label : str
+    section : FileSection, optional
+        What must be known to read them, besides.
 
     Returns
     -------
@@ -110,22 +124,49 @@ def gather_frames(
     ------
     DataError
     """
-    return _under_contract([(label, frame) for frame in frames], label, (), crosswalk, engine)
+    named = [(label, frame) for frame in frames]
+    return _whole([_part(named, label, (), section, crosswalk)], crosswalk, engine)
 
 
-def _under_contract(
+def _part_of_files(
+    section: FileSection, folder: Path, crosswalk: Crosswalk, engine: Engine, key: str
+) -> _Part:
+    paths = find_files(section.file, folder, key)
+    problems: list[Problem] = []
+    faults: list[Fault] = []
+    frames = []
+    known = replace(crosswalk, kept={**crosswalk.kept, **kept_headings(section)})
+    for path in paths:
+        try:
+            named = known.headings()
+            loaded = load_file(path, engine, section.sheet, named, known.knows, known.kind)
+            frames.append((path.name, loaded.frame))
+            faults += loaded.faults
+        except DataError as error:
+            problems += error.problems
+    if problems:
+        raise DataError(problems)
+    files = tuple((path.name, fingerprint(path)) for path in paths)
+    part = _part(frames, label_of(section.file, paths), files, section, crosswalk)
+    return replace(part, faults=(*faults, *part.faults))
+
+
+def _part(
     frames: Sequence[tuple[str, nw.LazyFrame[Any]]],
     label: str,
     files: tuple[tuple[str, str], ...],
+    section: FileSection | None,
     crosswalk: Crosswalk,
-    engine: Engine,
-) -> Gathered:
+) -> _Part:
+    """Take the columns of some files under the contract's names, and bring them to its shape."""
+    own = {} if section is None else kept_headings(section)
+    known = replace(crosswalk, kept={**crosswalk.kept, **own})
     problems: list[Problem] = []
-    parts = []
     passed: list[Fault] = []
+    parts = []
     for name, frame in frames:
         try:
-            matched = match_headings(crosswalk, frame.collect_schema().names(), name)
+            matched = match_headings(known, frame.collect_schema().names(), name)
             if not matched.found:
                 raise DataError(_nothing_known(name, crosswalk))
             passed += [_passed_over(name, other, read) for other, read in matched.passed_over]
@@ -134,8 +175,53 @@ def _under_contract(
             problems += error.problems
     if problems:
         raise DataError(problems)
-    together, faults = recoded(stacked(parts), crosswalk, engine, label)
+    headings = tuple(h for _, frame in frames for h in frame.collect_schema().names())
+    together = stacked(parts)
+    if section is not None:
+        _require(own, together, headings, label, "stack")
+        together = shaped(together, section, crosswalk.contract, label)
+    return _Part(together, headings, label, files, tuple(passed))
+
+
+def _whole(parts: Sequence[_Part], crosswalk: Crosswalk, engine: Engine) -> Gathered:
+    label = ", ".join(dict.fromkeys(part.label for part in parts))
+    frame = stacked([part.frame for part in parts])
+    headings = tuple(heading for part in parts for heading in part.headings)
+    named = {column: crosswalk.columns[column][0] for column in sorted(crosswalk.own)}
+    _require({**named, **crosswalk.kept}, frame, headings, label, "the study file")
+    together, faults = recoded(frame, crosswalk, engine, label)
+    passed = [fault for part in parts for fault in part.faults]
+    files = tuple(file for part in parts for file in part.files)
     return Gathered(together, label, files, (*passed, *faults))
+
+
+def _require(
+    named: dict[str, str],
+    frame: nw.LazyFrame[Any],
+    headings: Sequence[str],
+    label: str,
+    by: str,
+) -> None:
+    """Refuse a heading that the user names and no file has: its column would vanish unsaid."""
+    held = frame.collect_schema().names()
+    lost = dict.fromkeys(heading for column, heading in named.items() if column not in held)
+    small = {heading.lower(): heading for heading in headings}
+    problems = []
+    for heading in lost:
+        close = difflib.get_close_matches(heading.lower(), list(small), n=1, cutoff=0.6)
+        remedy = f"Did you mean `{small[close[0]]}`?" if close else "Check the file's headings."
+        problems.append(
+            Fault(
+                f"{label}, column `{heading}`",
+                f"the file has no such heading, which {by} names",
+                remedy,
+                label,
+                heading,
+                "no_heading",
+            )
+        )
+    if problems:
+        raise DataError(problems)
 
 
 def _nothing_known(file: str, crosswalk: Crosswalk) -> Problem:

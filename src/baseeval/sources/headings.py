@@ -97,8 +97,16 @@ def match_headings(crosswalk: Crosswalk, headings: Sequence[str], file: str) -> 
         for heading in options
         if heading != read[column][0]
     )
+    small = {heading.lower(): heading for heading in headings}
+    kept = [
+        (name, small[heading.lower()])
+        for name, heading in crosswalk.kept.items()
+        if heading.lower() in small
+    ]
     return Matched(
-        tuple((column, options[0]) for column, options in read.items()), single, tuple(passed_over)
+        (*((column, options[0]) for column, options in read.items()), *kept),
+        single,
+        tuple(passed_over),
     )
 
 

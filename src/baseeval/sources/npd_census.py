@@ -10,6 +10,7 @@ from baseeval.contracts.pupils import CONTRACT
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame, yes
 from baseeval.errors import Fault
+from baseeval.sources.blank_sen import with_blank_sen
 from baseeval.sources.contracted import Contracted, read_contract
 from baseeval.sources.gathering import Gathered
 from baseeval.sources.npd_carrying import carry_spring
@@ -50,7 +51,7 @@ def read_census(gathered: Gathered, engine: Engine, options: ReadOptions) -> Con
         "then on roll, then the lowest school number)",
         "They are left out: one row a pupil and census is kept.",
     )
-    frame, blank = _with_blank_sen(frame, engine, label, options)
+    frame, blank = with_blank_sen(frame, engine, label, options)
     frame = engine.keep(under_contract(carry_spring(frame), CONTRACT))
     return replace(read, frame=frame, faults=(*read.faults, *faults, *blank))
 
@@ -98,40 +99,3 @@ def _order(frame: Frame) -> list[nw.Expr]:
         order.append(1 - yes(nw.col("on_roll") == 1))
     # Behind every number and letter: a row without a school comes last.
     return [*order, nw.coalesce(nw.col("urn"), nw.lit("~"))]
-
-
-def _with_blank_sen(
-    frame: Frame, engine: Engine, label: str, options: ReadOptions
-) -> tuple[Frame, list[Fault]]:
-    """Read an empty SEN provision as the study says, in censuses that recorded provision."""
-    if "sen_provision" not in frame.collect_schema().names():
-        return frame, []
-    value, why = nw.col("sen_provision"), nw.col(WHY + "sen_provision")
-    empty = value.is_null() & (why == "blank")
-    recorded = engine.collect(
-        frame.group_by(*_CENSUS)
-        .agg((1 - yes(empty)).max().alias("any"))
-        .filter(nw.col("any") == 1)
-        .select(*_CENSUS),
-        _CENSUS,
-    ).to_pylist()
-    if not recorded:
-        return frame, []
-    here = nw.any_horizontal(
-        *((nw.col("year") == c["year"]) & (nw.col("term") == c["term"]) for c in recorded),
-        ignore_nulls=True,
-    )
-    blank = empty & here
-    none = options.blank_sen == "none"
-    faults = count_fault(
-        label,
-        "sen_provision",
-        "blank_sen",
-        engine.counts(frame, {"blank": blank})["blank"],
-        f"no SEN provision recorded, read as {'no SEN' if none else 'missing'}",
-        "`blank_sen` says what an empty cell means: some extracts leave it empty for no SEN.",
-    )
-    if not none:
-        return frame, faults
-    filled = nw.when(blank).then(nw.lit("N")).otherwise(value).alias("sen_provision")
-    return frame.with_columns(filled), faults

@@ -3,34 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import DataError, PlanError, Problem
-from baseeval.plan import Plan, nearest
-from baseeval.sources.contracted import read_contract
-from baseeval.sources.crosswalk import (
-    Crosswalk,
-    contract_crosswalk,
-    load_crosswalk,
-    with_headings,
-)
+from baseeval.errors import DataError, Problem
+from baseeval.plan import Plan
+from baseeval.sources.base_list import read_base_list
+from baseeval.sources.base_places import base_days, base_headings
+from baseeval.sources.crosswalk import Crosswalk
+from baseeval.sources.file_keys import check_files, crosswalk_of, extracts_of
 from baseeval.sources.gathering import Gathered, gather_files, gather_frames
 from baseeval.sources.given import take
-from baseeval.sources.marks import read_marks
-from baseeval.sources.npd import NPD_FILES, read_npd
+from baseeval.sources.mis_damage import with_damage
+from baseeval.sources.npd import read_npd
+from baseeval.sources.own_tables import Places, read_own_tables
+from baseeval.sources.pseudonyms import pseudonymised, read_key
 from baseeval.sources.school_files import SCHOOL_FILES, read_school_files
 from baseeval.sources.tables import ReadOptions, Tables
-
-#: Keys of [data.files] of which a study has one: each pair makes one table.
-_SAME = (
-    ("census", "pupils"),
-    ("absence", "attendance"),
-    ("marks", "attendance"),
-    ("marks", "absence"),
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,24 +37,6 @@ class Opened:
     files: tuple[tuple[str, str], ...]
 
 
-def known_files(source: str | None) -> list[str]:
-    """Return the keys that [data.files] may have.
-
-    Parameters
-    ----------
-    source : str, optional
-        npd or contracts; without one there is a tidy table, and only context beside it.
-
-    Returns
-    -------
-    list of str
-    """
-    if source is None:
-        return ["benchmarks"]
-    own = list(NPD_FILES) if source == "npd" else []
-    return list(dict.fromkeys([*own, *TABLES, *SCHOOL_FILES]))
-
-
 def open_tables(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = None) -> Opened:
     """Read every table that a plan's sources name.
 
@@ -78,95 +50,100 @@ def open_tables(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = No
     Returns
     -------
     Opened
-        With every fault; the caller says which of them stop the study.
+        With every fault; the caller says which of them stop the study. Pupils have
+        pseudonyms where the plan names a key.
 
     Raises
     ------
     PlanError
-        A file of a kind that is not known.
+        A file of a kind that is not known, a column or a word that its table has not.
     DataError
         Files that cannot be read, all at once.
     """
     given = {key: value for key, value in (given or {}).items() if key != "table"}
     keys = list(dict.fromkeys([*plan.data.files, *given]))
-    _check_keys(plan, keys)
+    check_files(plan, keys)
     gathered: dict[str, Gathered] = {}
     problems: list[Problem] = []
+    places, secret = None, None
+    try:
+        secret = read_key(plan)
+    except DataError as error:
+        problems += error.problems
+    try:
+        places = _places(plan, engine)
+    except DataError as error:
+        problems += error.problems
     for key in keys:
-        crosswalk = with_headings(_crosswalk(key, plan), plan.data.columns.get(key, {}))
         try:
-            if key in given:
-                frames = take(given[key], engine, key)
-                gathered[key] = gather_frames(frames, crosswalk, engine, f"tables[{key!r}]")
-            else:
-                pattern, folder = plan.data.files[key], plan.path.parent
-                where = f"[data.files] `{key}`"
-                gathered[key] = gather_files(pattern, folder, crosswalk, engine, where)
+            gathered[key] = _gathered(key, plan, engine, given)
         except DataError as error:
             problems += error.problems
     if problems:
         raise DataError(problems)
-    files = tuple(file for one in gathered.values() for file in one.files)
-    return Opened(_read(plan, gathered, engine), files)
+    if plan.data.source == "mis":
+        # Before pseudonyms hide what a spreadsheet has done to a number.
+        gathered = {key: with_damage(key, one, plan, engine) for key, one in gathered.items()}
+    named = {
+        key: replace(one, frame=pseudonymised(one.frame, secret, engine))
+        for key, one in gathered.items()
+    }
+    files = [file for one in gathered.values() for file in one.files]
+    if places is not None and places.listed is not None:
+        listed = places.listed
+        hidden = pseudonymised(listed.frame, secret, engine)
+        places = replace(places, listed=replace(listed, frame=hidden))
+        files.append(listed.file)
+    return Opened(_read(plan, named, places, engine), tuple(files))
 
 
-def _extracts(plan: Plan) -> Mapping[str, str]:
-    """Return the keys that stand for extracts, of which `exclusions` is a contract's name too."""
-    return NPD_FILES if plan.data.source == "npd" else {}
+def _gathered(key: str, plan: Plan, engine: Engine, given: Mapping[str, Any]) -> Gathered:
+    crosswalk = _crosswalk(key, plan)
+    sections = plan.data.files.get(key, [])
+    if key in given:
+        # What several files say one by one cannot be said of frames that are one table.
+        section = sections[0] if len(sections) == 1 else None
+        frames = take(given[key], engine, key)
+        return gather_frames(frames, crosswalk, engine, f"tables[{key!r}]", section)
+    where = f"[data.files] `{key}`"
+    return gather_files(sections, plan.path.parent, crosswalk, engine, where)
 
 
 def _crosswalk(key: str, plan: Plan) -> Crosswalk:
-    name = _extracts(plan).get(key) or SCHOOL_FILES.get(key)
-    if name is not None and name not in TABLES:
-        return load_crosswalk(name)
-    return contract_crosswalk(TABLES[key])
+    known = crosswalk_of(key, plan)
+    if key != "pupils":
+        return known
+    kept, days = base_headings(plan.data.base), base_days(plan.data.base)
+    return replace(known, kept=kept, kinds={**known.kinds, **dict.fromkeys(days, "date")})
 
 
-def _check_keys(plan: Plan, keys: list[str]) -> None:
-    known = known_files(plan.data.source)
-    where = f"{plan.path.name}, [data.files]"
-    problems = [
-        Problem(where, f"`{key}` is not a table that is read here", nearest(key, known))
-        for key in keys
-        if key not in known
-    ]
-    problems += [
-        Problem(
-            f"{plan.path.name}, [data.columns]", f"no file `{key}` is named", nearest(key, keys)
-        )
-        for key in plan.data.columns
-        if key not in keys
-    ]
-    for one, other in _SAME:
-        if one in keys and other in keys:
-            problems.append(
-                Problem(where, f"`{one}` and `{other}` are the same table", "Name one of them.")
-            )
-    if problems:
-        raise PlanError(problems)
+def _places(plan: Plan, engine: Engine) -> Places | None:
+    """Return where the places in a base stand, if in no table of their own."""
+    section = plan.data.base
+    if section is None or section.list_ is None:
+        return None if section is None else Places(section)
+    return Places(section, read_base_list(plan.path.parent / section.list_, engine))
 
 
-def _read(plan: Plan, gathered: Mapping[str, Gathered], engine: Engine) -> Tables:
+def _read(
+    plan: Plan, gathered: Mapping[str, Gathered], places: Places | None, engine: Engine
+) -> Tables:
     """Read each table by its source, those in contract form as they stand."""
     options = ReadOptions(plan.data.blank_sen)
-    extract = {key: one for key, one in gathered.items() if key in _extracts(plan)}
+    extract = {key: one for key, one in gathered.items() if key in extracts_of(plan)}
     schools = {key: one for key, one in gathered.items() if key in SCHOOL_FILES}
+    own = {key: one for key, one in gathered.items() if key not in {*extract, *schools}}
     parts = []
     if extract:
         parts.append(read_npd(extract, engine, options))
     if schools:
         parts.append(read_school_files(schools, engine))
-    frames = {name: frame for part in parts for name, frame in part.frames.items()}
-    faults = [fault for part in parts for fault in part.faults]
-    coded = {name: counts for part in parts for name, counts in part.coded.items()}
-    labels = {name: label for part in parts for name, label in part.labels.items()}
-    for key, one in gathered.items():
-        if key in extract or key in schools:
-            continue
-        if key == "marks":
-            table, read = "attendance", read_marks(one, engine)
-        else:
-            table, read = key, read_contract(one.frame, TABLES[key], engine, one.label)
-        frames[table], coded[table], labels[table] = read.frame, read.coded, one.label
-        faults += [*one.faults, *read.faults]
-    return Tables(frames, tuple(faults), coded, labels)
+    parts.append(
+        read_own_tables(own, engine, options, is_mis=plan.data.source == "mis", places=places)
+    )
+    return Tables(
+        {name: frame for part in parts for name, frame in part.frames.items()},
+        tuple(fault for part in parts for fault in part.faults),
+        {name: counts for part in parts for name, counts in part.coded.items()},
+        {name: label for part in parts for name, label in part.labels.items()},
+    )

@@ -7,21 +7,13 @@ from dataclasses import dataclass, replace
 
 import narwhals.stable.v2 as nw
 
-from baseeval.contracts.codes import NO, NUMBER, SUPPRESSION_CODES, YES
+from baseeval.contracts.codes import NO, NUMBER, SHEET_ERRORS, SUPPRESSION_CODES, YES
 from baseeval.contracts.columns import ColumnContract
 from baseeval.sources.cells import EXACT, absent, as_text, number_text
+from baseeval.sources.day_text import CALENDAR, day_of_text, is_serial
 
-#: A day as DfE and the schools' systems write it, midnight after it or not.
-_MIDNIGHT = r"([ T]00:00(:00(\.0+)?)?)?$"
-_ISO = r"^\d{4}-\d{2}-\d{2}" + _MIDNIGHT
-_BRITISH = r"^\d{2}[/-]\d{2}[/-]\d{4}" + _MIDNIGHT
-
-#: The days that the calendar has, from 1800 on.
-_CALENDAR = (
-    r"^((1[89]|2\d)\d\d-((0[13578]|1[02])-(0[1-9]|[12]\d|3[01])|(0[469]|11)-(0[1-9]|[12]\d|30)"
-    r"|02-(0[1-9]|1\d|2[0-8]))"
-    r"|((1[89]|2\d)(0[48]|[2468][048]|[13579][26])|(2[048]|[13579][26])00)-02-29)$"
-)
+#: The reason where a spreadsheet's error stands in place of a value.
+SHEET_ERROR = "spreadsheet error"
 
 #: Column that holds what the text says, before anything is judged.
 PARSED = "parsed:"
@@ -112,7 +104,7 @@ def _parsed(contract: ColumnContract) -> nw.Expr:
 
 
 def _coded(contract: ColumnContract) -> nw.Expr:
-    return nw.col(contract.name).is_in([*contract.reasons, *SUPPRESSION_CODES])
+    return nw.col(contract.name).is_in([*contract.reasons, *SUPPRESSION_CODES, *SHEET_ERRORS])
 
 
 def _why(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
@@ -121,6 +113,7 @@ def _why(contract: ColumnContract, dtype: nw.dtypes.DType) -> nw.Expr:
     why = nw.when(absent(contract, dtype)).then(nw.lit("blank")).otherwise(nw.lit(None, nw.String))
     if dtype == nw.String:
         why = nw.when(column.is_in(list(SUPPRESSION_CODES))).then(column).otherwise(why)
+        why = nw.when(column.is_in(list(SHEET_ERRORS))).then(nw.lit(SHEET_ERROR)).otherwise(why)
         for code, reason in contract.reasons.items():
             why = nw.when(column == code).then(nw.lit(reason)).otherwise(why)
     return nw.when(_parsed(contract).is_null()).then(why).otherwise(nw.lit(None, nw.String))
@@ -161,10 +154,19 @@ def _key(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
 
 
 def _category(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
-    # Its words are levels, `low` and `x` among them.
-    parsed = as_text(contract.name, dtype).alias(PARSED + contract.name)
-    blank = nw.when(_parsed(contract).is_null()).then(nw.lit("blank"))
-    return Reading(parsed, _parsed(contract), blank.otherwise(nw.lit(None, nw.String)))
+    # Its words are levels, `low` and `x` among them; a spreadsheet's error is no word.
+    text, why = as_text(contract.name, dtype), nw.lit("blank")
+    parsed = text
+    if dtype == nw.String:
+        error = nw.col(contract.name).is_in(list(SHEET_ERRORS))
+        parsed = nw.when(~error).then(text).otherwise(None)
+        why = nw.when(error).then(nw.lit(SHEET_ERROR)).otherwise(why)
+    blank = nw.when(_parsed(contract).is_null()).then(why)
+    return Reading(
+        parsed.alias(PARSED + contract.name),
+        _parsed(contract),
+        blank.otherwise(nw.lit(None, nw.String)),
+    )
 
 
 def _word(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
@@ -214,11 +216,7 @@ def _date(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
     if dtype == nw.Date:
         return _measured(contract, dtype, nw.col(contract.name))
     text = as_text(contract.name, dtype)
-    parts = (text.str.slice(6, 4), text.str.slice(3, 2), text.str.slice(0, 2))
-    turned = nw.concat_str(*parts, separator="-")
-    iso, british = text.str.contains(_ISO), text.str.contains(_BRITISH)
-    day = nw.when(iso).then(text.str.slice(0, 10)).otherwise(nw.when(british).then(turned))
-    real = _parsed(contract).str.contains(_CALENDAR)
+    real = _parsed(contract).str.contains(CALENDAR)
     wrong = Check(
         "not_a_date",
         ~absent(contract, dtype) & ~nw.coalesce(real, nw.lit(False)),
@@ -226,8 +224,16 @@ def _date(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:
         "They are read as missing: mend them.",
         contract.stops,
     )
+    serial = Check(
+        "excel_serial_date",
+        is_serial(text, _parsed(contract)),
+        "a day as a spreadsheet's number; it is read as days since 30 December 1899",
+        "If the numbers are no days, mend them; else nothing need be done.",
+        stops=False,
+        keeps=True,
+    )
     value = nw.when(real).then(_parsed(contract)).otherwise(None).cast(nw.Date)
-    return replace(_measured(contract, dtype, day, wrong), value=value)
+    return replace(_measured(contract, dtype, day_of_text(text), wrong, serial), value=value)
 
 
 def _number(contract: ColumnContract, dtype: nw.dtypes.DType) -> Reading:

@@ -9,14 +9,14 @@ import narwhals.stable.v2 as nw
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.engine.frames import Frame
 from baseeval.errors import Fault, fault
-from baseeval.sources.cells import as_text
+from baseeval.sources.cell_text import without_margins
 from baseeval.sources.crosswalk import Crosswalk
 
 
 def recoded(
     frame: Frame, crosswalk: Crosswalk, engine: Engine, file: str
 ) -> tuple[Frame, list[Fault]]:
-    """Write the contract's codes for those of the origin, and count the rows.
+    """Write the contract's codes for those of the origin, and count what needs telling.
 
     Parameters
     ----------
@@ -33,17 +33,25 @@ def recoded(
         None of them stops the study.
     """
     schema = frame.collect_schema()
-    here = {c: codes for c, codes in crosswalk.recode.items() if c in schema.names()}
+    plainly = {c: codes for c, codes in crosswalk.values.items() if c in schema.names()}
+    told = {
+        c: {old: new for old, new in codes.items() if old not in plainly.get(c, {})}
+        for c, codes in crosswalk.recode.items()
+        if c in schema.names()
+    }
+    here = {c: {**told.get(c, {}), **plainly.get(c, {})} for c in (*told, *plainly)}
     if not here:
         return frame, []
 
-    def plain(column: str) -> nw.Expr:
-        return as_text(column, schema[column]).str.strip_chars().str.to_uppercase()
+    clean = without_margins(frame, list(here))
 
-    counts = engine.counts(frame, {c: plain(c).is_in(list(codes)) for c, codes in here.items()})
+    def plain(column: str) -> nw.Expr:
+        return nw.col(column).str.to_uppercase()
+
+    counts = engine.counts(clean, {c: plain(c).is_in(list(codes)) for c, codes in told.items()})
     columns = []
     for column, codes in here.items():
-        value = as_text(column, schema[column])
+        value = nw.col(column)
         for old, new in codes.items():
             value = nw.when(plain(column) == old).then(nw.lit(new)).otherwise(value)
         columns.append(value.alias(column))
@@ -53,14 +61,14 @@ def recoded(
             column,
             "older_code",
             count,
-            f"an older or other code, read as {_pairs(here[column])}",
+            f"an older or other code, read as {_pairs(told[column])}",
             "Nothing need be done; check that the reading is what you mean.",
             verb="hold",
         )
         for column, count in counts.items()
         if count
     ]
-    return frame.with_columns(*columns), faults
+    return clean.with_columns(*columns), faults
 
 
 def _pairs(codes: Mapping[str, str]) -> str:

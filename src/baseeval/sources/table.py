@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
+from baseeval.contracts.codes import NO, YES
 from baseeval.contracts.columns import ColumnContract
 from baseeval.engine.duckdb_engine import Engine
-from baseeval.errors import DataError, Problem
-from baseeval.plan import OutcomeSection, Plan, nearest
-from baseeval.sources.files import find_files, fingerprint, label_of, read_file
-from baseeval.sources.given import take
-from baseeval.sources.stacking import stacked
+from baseeval.plan import OutcomeSection, Plan
+from baseeval.sources.pseudonyms import pseudonymised, read_key
+from baseeval.sources.tidy_rows import gather_rows
 from baseeval.sources.values import Typed, read_values
 
 
@@ -53,26 +52,12 @@ def read_table(plan: Plan, engine: Engine, given: Mapping[str, Any] | None = Non
         A file or a column is not there, or files disagree on their columns.
     """
     contracts = table_contract(plan)
-    files: tuple[tuple[str, str], ...] = ()
-    wanted = [contract.name for contract in contracts]
-    if given is not None and "table" in given:
-        label = 'tables["table"]'
-        named = [(label, frame) for frame in take(given["table"], engine, "table")]
-    else:
-        assert plan.data.table is not None
-        paths = find_files(plan.data.table, plan.path.parent)
-        label = label_of(plan.data.table, paths)
-        named = [(p.name, read_file(p, engine, plan.data.sheet, wanted)) for p in paths]
-        files = tuple((path.name, fingerprint(path)) for path in paths)
-    problems = [
-        problem
-        for name, frame in named
-        for problem in _absent_columns(name, frame.collect_schema().names(), contracts)
-    ]
-    if problems:
-        raise DataError(problems)
-    frames = [frame.select(*wanted) for _, frame in named]
-    return Source(read_values(stacked(frames), contracts, engine, label), files, label)
+    rows = gather_rows(plan, contracts, engine, given)
+    who = [name for name in (plan.data.pupil, plan.peers and plan.peers.peer_of) if name]
+    named = pseudonymised(rows.frame, read_key(plan), engine, who)
+    typed = read_values(named, contracts, engine, rows.label)
+    typed = replace(typed, problems=(*rows.faults, *typed.problems))
+    return Source(typed, rows.files, rows.label)
 
 
 def table_contract(plan: Plan) -> list[ColumnContract]:
@@ -122,8 +107,9 @@ def table_contract(plan: Plan) -> list[ColumnContract]:
 
 
 def _outcome_contract(outcome: OutcomeSection) -> list[ColumnContract]:
-    if outcome.kind == "sessions":
-        return [ColumnContract(name, "number", "sessions", low=0) for name in outcome.columns()]
+    columns = outcome.columns()
+    if outcome.attended is not None:
+        return [ColumnContract(name, "number", "sessions", low=0) for name in columns]
     if outcome.kind == "scale":
         assert outcome.range is not None
         low, high = outcome.range
@@ -131,16 +117,15 @@ def _outcome_contract(outcome: OutcomeSection) -> list[ColumnContract]:
             ColumnContract(item, "number", "item", labels=outcome.labels, low=low, high=high)
             for item in outcome.items
         ]
-    return [ColumnContract(name, "number", "outcome") for name in outcome.columns()]
-
-
-def _absent_columns(file: str, held: list[str], contracts: list[ColumnContract]) -> list[Problem]:
-    return [
-        Problem(
-            f"{file}, column `{contract.name}`",
-            f"the file has no such column ({contract.meaning})",
-            nearest(contract.name, held),
-        )
-        for contract in contracts
-        if contract.name not in held
-    ]
+    if outcome.kind == "binary":
+        words = dict.fromkeys(YES, 1.0) | dict.fromkeys(NO, 0.0) | outcome.labels
+        return [
+            ColumnContract(name, "integer", "yes or no", labels=words, low=0, high=1)
+            for name in columns
+        ]
+    if outcome.order:
+        steps = dict.fromkeys(outcome.order, "a step of `order`")
+        return [ColumnContract(name, "code", "outcome", codes=steps) for name in columns]
+    if outcome.kind == "count":
+        return [ColumnContract(name, "integer", "count", low=0) for name in columns]
+    return [ColumnContract(name, "number", "outcome") for name in columns]

@@ -199,7 +199,7 @@ def _columns_of(name: str, reading: Reading) -> list[nw.Expr]:
         at_fault = nw.col(f"{_FAULT}{name} {check.rule}")
         if not check.keeps:
             value = nw.when(at_fault).then(None).otherwise(value)
-        if why is not None and check.rule != "no_value":
+        if why is not None and check.rule != "no_value" and not check.keeps:
             words = check.rule.replace("_", " ")
             why = nw.when(at_fault).then(nw.lit(words)).otherwise(why)
     columns = [value.alias(name)]
