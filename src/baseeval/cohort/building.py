@@ -150,10 +150,11 @@ def build_cohort(
     engine = engine or Engine()
     laid = lay_rows(plan, engine, tables)
     rows = keyed(laid.typed.frame, plan, engine)
-    stopping = [problem for problem in laid.faults if problem.stops]
+    stopping = [fault for fault in laid.faults if fault.stops]
+    questions = [fault for fault in laid.faults if not fault.stops]
     problems = [*stopping, *check_rows(rows, plan, engine, laid.label)]
     if problems:
-        raise DataError(problems, [fault for fault in laid.faults if not fault.stops])
+        raise DataError(problems, questions)
     waves = waves_of(rows, plan, engine)
     _check_waves(waves, plan, laid.label)
     rows = engine.keep(with_steps(rows, waves))
@@ -183,16 +184,19 @@ def build_cohort(
     sizes = dict(zip(placed_rows["arm"], placed_rows["pupils"].astype(int), strict=True))
     if not sizes:
         where = laid.label if plan.data.source is None else plan.path.name
-        raise DataError(Problem(where, "no pupil is in any arm", _why_nobody(flow, plan)))
+        nobody = Problem(where, "no pupil is in any arm", _why_nobody(flow, plan))
+        raise DataError(nobody, questions)
     first = 0 if step is None else step + 1
     later = waves[first:]
     problems = check_outcome_values(scores, plan, first, engine, laid.label)
     if plan.data.source is None:
         problems += check_scales(values_of_rows(rows, plan), plan, engine, laid.label)
     if problems:
-        raise DataError(problems)
+        raise DataError(problems, questions)
     outcomes = outcome_table(scores, plan, step, engine)
-    _check_asked(outcomes, plan, later, engine, laid.label)
+    unheld = _unheld(outcomes, plan, later, engine, laid.label)
+    if unheld:
+        raise DataError(unheld, questions)
     return Cohort(
         plan=plan,
         engine=engine,
@@ -221,7 +225,7 @@ def build_cohort(
             *_lonely_levels(covariates, names, laid.typed.numeric, engine),
             *one_school_notes(outcomes, plan, later, engine),
         ),
-        faults=tuple(fault for fault in laid.faults if not fault.stops),
+        faults=tuple(questions),
         cautions=laid.cautions,
     )
 
@@ -253,13 +257,13 @@ def _why_nobody(flow: Flow, plan: Plan) -> str:
     return f"Most were left out because: {most}. Check {sections}."
 
 
-def _check_asked(
+def _unheld(
     outcomes: nw.LazyFrame[Any], plan: Plan, later: tuple[str, ...], engine: Engine, file: str
-) -> None:
-    """Refuse an outcome in a form that nobody has, which would vanish without a word."""
+) -> list[Problem]:
+    """Name the outcomes in a form that nobody has, which would vanish without a word."""
     kinds = outcomes.filter(nw.col("wave").is_in(list(later))).select("outcome", "form").unique()
     held = {(r["outcome"], r["form"]) for r in engine.collect(kinds, []).to_pylist()}
-    problems = [
+    return [
         Problem(
             f"{file}, {' and '.join(f'`{column}`' for column in outcome.columns()[:3])}",
             f"no pupil of an arm has the {form} of `{outcome.name}` after placement",
@@ -269,8 +273,6 @@ def _check_asked(
         for form in outcome.forms
         if (outcome.name, form) not in held
     ]
-    if problems:
-        raise DataError(problems)
 
 
 def _contradictory_schools(covariates: nw.LazyFrame[Any], engine: Engine) -> tuple[str, ...]:

@@ -138,7 +138,10 @@ def check_files(plan: Plan, keys: Sequence[str]) -> None:
 def _columns(key: str, plan: Plan) -> Iterator[Problem]:
     own = plan.data.columns.get(key, {})
     where = f"{plan.path.name}, [data.columns.{key}]"
-    known = list(_shipped(key, plan).columns)
+    shipped = _shipped(key, plan)
+    # A heading that no extract has, such as that of a consent, may be added to an extract.
+    held = TABLES[shipped.contract].names() if shipped.contract in TABLES else ()
+    known = list(dict.fromkeys([*shipped.columns, *held]))
     for column in own:
         if column not in known:
             yield _unknown(where, column, known)
