@@ -36,13 +36,14 @@ if TYPE_CHECKING:
     from baseeval.registering import list_bases, write_register
     from baseeval.reporting.check_html import check_page
     from baseeval.reporting.check_terminal import check_lines
+    from baseeval.reporting.world_html import world_page
     from baseeval.reporting.writing import report
     from baseeval.results import RESULT_COLUMNS, Weights
     from baseeval.running import run
     from baseeval.sources.pseudonyms import make_key
     from baseeval.starters.beginning import new_study
     from baseeval.study import check_study, read_study
-    from baseeval.worlds import simulate, write_world
+    from baseeval.worlds import simulate, write_simulation, write_world
 
 __version__ = "0.1.0"
 
@@ -87,7 +88,9 @@ _HOMES = {
     "simulate": "worlds",
     "table_schema": "contracts.schema",
     "weight": "design.deciding",
+    "world_page": "reporting.world_html",
     "write_register": "registering",
+    "write_simulation": "worlds",
     "write_world": "worlds",
 }
 
@@ -132,7 +135,9 @@ __all__ = [
     "simulate",
     "table_schema",
     "weight",
+    "world_page",
     "write_register",
+    "write_simulation",
     "write_world",
 ]
 

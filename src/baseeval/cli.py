@@ -37,6 +37,8 @@ _STAGES = {
     "screen": "Screening what was written",
 }
 
+_COLUMNS = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
+
 Study = Annotated[Path, typer.Argument(help="The study file (TOML).", show_default=False)]
 
 
@@ -144,14 +146,41 @@ def key_command(
 def simulate_command(
     world: Annotated[str, typer.Argument(help="A world file or a built-in name.")],
     out: Annotated[Path, typer.Option(help="Folder for the tables and truth.json.")],
-    pupils: Annotated[int | None, typer.Option(help="Eligible pupils to draw.")] = None,
+    form: Annotated[str, typer.Option(help="tidy, contracts, npd or mis.")] = "tidy",
+    pupils: Annotated[
+        int | None, typer.Option(help="Eligible pupils to draw, in all areas.")
+    ] = None,
+    areas: Annotated[
+        int | None, typer.Option(help="Areas to draw; the world's own by default.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="The only seed.")] = 1,
+    processes: Annotated[
+        int, typer.Option(help="Areas drawn at a time; the same bytes for any number.")
+    ] = 1,
+    population: Annotated[
+        bool, typer.Option(help="Tell the truth over all areas like these as well.")
+    ] = True,
+    potential: Annotated[
+        bool, typer.Option(help="Write each pupil's chance of every arm, and outcome under it.")
+    ] = False,
 ) -> None:
-    """Draw synthetic pupils from a world whose truth is known."""
-    made = be.simulate(world, pupils=pupils, seed=seed)
-    with swapped_in(out, mark="truth.json") as fresh:
-        be.write_world(made, fresh)
-    _say(f"Done: {out}")
+    """Draw synthetic pupils from a world whose truth is known, in any form of data."""
+    with swapped_in(out, mark="truth.json") as fresh, _area_progress() as told:
+        written = be.write_simulation(
+            world,
+            fresh,
+            form=form,
+            pupils=pupils,
+            areas=areas,
+            seed=seed,
+            processes=processes,
+            population=population,
+            potential=potential,
+            told=told,
+        )
+        page = be.world_page(written.recipe, written.truth, written.seen)
+        (fresh / "world.html").write_text(page, encoding="utf-8", newline="\n")
+    _say(f"Done: {out / 'world.html'}")
 
 
 @app.command("screen")
@@ -219,14 +248,35 @@ def _complain(line: str) -> None:
 
 
 @contextmanager
+def _area_progress() -> Iterator[Callable[[int, int], None]]:
+    """Show areas as a bar on a terminal, as plain lines elsewhere: one each tenth at most."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+
+        def line(done: int, total: int) -> None:
+            if done and (done == total or done * 10 // total > (done - 1) * 10 // total):
+                _complain(f"Areas written: {done} of {total}")
+
+        yield line
+        return
+    with Progress(*_COLUMNS, console=console, transient=True) as bar:
+        task = bar.add_task("", total=None)
+
+        def moved(done: int, total: int) -> None:
+            words = "Writing areas" if done < total else "Working out the truth"
+            bar.update(task, description=words, completed=done, total=total)
+
+        yield moved
+
+
+@contextmanager
 def _progress() -> Iterator[Callable[[str], None]]:
     """Show stages as a bar on a terminal, as plain lines elsewhere."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda stage: _complain(_STAGES[stage])
         return
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn())
-    with Progress(*columns, console=console, transient=True) as bar:
+    with Progress(*_COLUMNS, console=console, transient=True) as bar:
         task = bar.add_task("", total=len(_STAGES))
         begun: list[str] = []
 

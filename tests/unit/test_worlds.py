@@ -13,15 +13,19 @@ import pytest
 from baseeval.errors import PlanError, UsageError
 from baseeval.worlds import simulate, simulate_recipe, write_world
 from baseeval.worlds.hosting import draw_hosts, host_probability
-from baseeval.worlds.placement import Placed
 from baseeval.worlds.reading import read_recipe
-from baseeval.worlds.responses import Responses
 from baseeval.worlds.streams import stream
-from baseeval.worlds.truth import true_effects
+from baseeval.worlds.truth import SUBGROUPS, add_up, cell_of, effect_tree, target_tree
 
 ROOT = Path(__file__).parents[2]
 WORLDS = ROOT / "synthetic_data" / "worlds"
 ITEMS = [f"b{item:02d}" for item in range(1, 11)]
+
+#: What a world file may cite; docs/methods/world-sources.md says what each is.
+KNOWN_SOURCES = (
+    *("assumed", "abstract", "preprint", "Goodenow", "DfE PIU", "DfE performance tables 2019"),
+    *("DfE SEN 2025", "DfE absence 2023/24", "DfE suspensions 2023/24"),
+)
 
 
 @pytest.fixture(scope="module")
@@ -57,7 +61,7 @@ def leaves(tree):
 
 
 def test_unknown_built_in_names_the_nearest_first():
-    with pytest.raises(UsageError, match="'src_replication' or 'many_schools'"):
+    with pytest.raises(UsageError, match="Use 'src_replication' or "):
         simulate("src_replicaton")
 
 
@@ -106,8 +110,7 @@ def test_every_number_of_a_world_file_states_its_source(path):
         key, _, rest = line.partition("=")
         if rest and not line.startswith("#") and key.strip() not in ("name", "title"):
             source = rest.partition("#")[2]
-            known = ("assumed", "abstract", "DfE PIU", "preprint", "Goodenow")
-            assert any(word in source for word in known), line
+            assert any(word in source for word in KNOWN_SOURCES), line
 
 
 @pytest.mark.parametrize(("pupils", "seed"), [(6, 1), (0, 1), (119, -1)])
@@ -247,8 +250,9 @@ def test_a_world_file_elsewhere_is_the_built_in(src, tmp_path):
 
 def test_the_null_world_is_exactly_zero():
     truth = simulate_recipe(without_effects(read_recipe("src_replication"))).truth
-    for tree in ("effects", "effects_sd", "effects_by_target"):
-        assert set(leaves(truth[tree])) == {0.0}
+    for tree in ("effects", "effects_sd", "effects_by_target", "effects_recorded"):
+        # No pupil of this world is in a primary school: of them there is nothing to say.
+        assert set(leaves(truth[tree])) - {None} == {0.0}
 
 
 def test_wave_one_is_exactly_zero(src):
@@ -278,24 +282,29 @@ def test_effects_of_a_linear_outcome_are_those_of_the_recipe():
 
 def test_estimands_weight_pupils_as_they_are_defined():
     """Four pupils by hand: two in the base, one in the host's mainstream, one elsewhere."""
-    recipe = read_recipe("many_schools")
     chance = np.array([[0.6, 0.2, 0.2], [0.3, 0.3, 0.4], [0.2, 0.4, 0.4], [0.1, 0.1, 0.8]])
-    placed = Placed(arm=np.array([0, 0, 1, 2]), probability=chance)
-    gain = np.zeros((4, 3, 3))
-    gain[:, 2, 0] = [1.0, 2.0, 4.0, 8.0]
-    response = Responses(untreated=np.full((4, 3), 50.0), gain=gain)
-    names = ("attainment", "attendance", "belonging")
-    sds = {name: dict.fromkeys("123", 2.0) for name in names}
-    truth = true_effects(recipe, placed, dict.fromkeys(names, response), sds)
-    made = truth["effects"]["sample"]["base_vs_host"]["attainment"]["level"]["3"]["all"]
+    arm = np.array([0, 0, 1, 2])
+    potential = np.full((4, 3, 3), 50.0)
+    potential[:, 2, 0] += [1.0, 2.0, 4.0, 8.0]
+    cell = cell_of(np.array([1, 0, 0, 2]), np.array([True, False, False, True]), np.zeros(4, bool))
+    sums = add_up(arm, chance, {"attainment": potential}, cell)
+    tree = effect_tree(sums, SUBGROUPS, lambda outcome, wave: 1.0)
+    made = tree["base_vs_host"]["attainment"]["level"]["3"]["all"]
     assert made["ATT"] == pytest.approx(1.5)
     assert made["ATC"] == pytest.approx(4.0)
     assert made["ATE"] == pytest.approx(7 / 3)
     tilt = np.array([0.75 * 0.25, 0.25, 2 / 9])  # p(1 - p) with p = 3/4, 1/2, 1/3
     assert made["ATO"] == pytest.approx(tilt @ [1, 2, 4] / tilt.sum())
-    common = truth["effects_by_target"]["sample"]["common"]
+    groups = tree["base_vs_host"]["attainment"]["level"]["3"]
+    assert groups["ehcp=yes"]["ATT"] == pytest.approx(1.0)
+    assert groups["need=none"]["ATE"] == pytest.approx(3.0)
+    assert groups["need=language"]["ATE"] is None  # that pupil is in neither arm
+    assert groups["phase=secondary"] == made
+    assert groups["phase=primary"]["ATT"] is None
+    common = target_tree(sums)["common"]
     assert common["base_vs_host"]["attainment"]["level"]["3"]["all"] == pytest.approx(15 / 4)
-    scaled = truth["effects_sd"]["sample"]["base_vs_host"]["attainment"]["level"]["3"]["all"]
+    scaled = effect_tree(sums, SUBGROUPS[:1], lambda outcome, wave: 2.0)
+    scaled = scaled["base_vs_host"]["attainment"]["level"]["3"]["all"]
     assert scaled["ATT"] == pytest.approx(0.75)
 
 

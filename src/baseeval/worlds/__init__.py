@@ -7,6 +7,6 @@ methods, so agreement between the two is evidence. The derivation is in
 """
 
 from baseeval.worlds.simulation import World, simulate, simulate_recipe
-from baseeval.worlds.writing import write_world
+from baseeval.worlds.writing import write_simulation, write_world
 
-__all__ = ["World", "simulate", "simulate_recipe", "write_world"]
+__all__ = ["World", "simulate", "simulate_recipe", "write_simulation", "write_world"]

@@ -1,4 +1,4 @@
-"""The pupils of a world, as they stand at entry: before anyone is placed."""
+"""The pupils of an area, as they stand at entry: before anyone is placed."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.special import expit, logit, softmax
 from baseeval.worlds.recipe import Profile, WorldRecipe
 from baseeval.worlds.scales import NEEDS
 from baseeval.worlds.schools import Schools, places
-from baseeval.worlds.streams import stream
+from baseeval.worlds.streams import Streams
 
 Floats = NDArray[np.float64]
 Whole = NDArray[np.intp]
@@ -35,6 +35,14 @@ class Pupils:
         Standard normal and latent: no table shows it. Zero for peers.
     prior : ndarray
         Entry score in whole scaled points, before any goes missing.
+    local, other : ndarray of int
+        Positions of the school nearby and of the one other that the family knows.
+    push : ndarray of bool
+        Whether the family looks for a school with a base.
+    journey : ndarray
+        Log of the journey to the base, standardised.
+    named : ndarray of bool
+        Whether an EHC plan names a base.
     """
 
     school: Whole
@@ -45,9 +53,14 @@ class Pupils:
     need: Whole
     severity: Floats
     prior: Floats
+    local: Whole
+    other: Whole
+    push: Flags
+    journey: Floats
+    named: Flags
 
 
-def draw_eligible(recipe: WorldRecipe, schools: Schools, count: int, seed: int) -> Pupils:
+def draw_eligible(recipe: WorldRecipe, schools: Schools, count: int, streams: Streams) -> Pupils:
     """Draw the eligible (autistic) pupils.
 
     Parameters
@@ -56,31 +69,75 @@ def draw_eligible(recipe: WorldRecipe, schools: Schools, count: int, seed: int) 
     schools : Schools
     count : int
         Number of eligible pupils in all schools together.
-    seed : int
+    streams : Streams
 
     Returns
     -------
     Pupils
     """
     rates = recipe.eligible
-    school = np.repeat(np.arange(len(schools.size)), places(schools.size, count))
-    severity = stream(seed, "eligible/severity").standard_normal(count)
-    female = stream(seed, "eligible/female").random(count) < rates.female
-    year = stream(seed, "eligible/year").integers(7, 10, count)
+    local = np.repeat(np.arange(len(schools.size)), places(schools.size, count))
+    severity = streams("eligible/severity").standard_normal(count)
+    female = streams("eligible/female").random(count) < rates.female
+    year = np.where(
+        schools.primary[local],
+        streams("eligible/primary_year").integers(1, 5, count),
+        streams("eligible/year").integers(7, 10, count),
+    )
     share = np.array([rates.adhd, rates.language, rates.learning])
     with np.errstate(divide="ignore"):  # a rate of 0 is a need that nobody has
         base = np.log(np.concatenate([[1 - share.sum()], share]))
     lean = rates.need_severity * np.array([0.0, 1.0, 1.0, 1.0])
     chance = softmax(base + lean * severity[:, None], axis=1)
-    draw = stream(seed, "eligible/need").random(count)
+    draw = streams("eligible/need").random(count)
     need = np.minimum((draw[:, None] > chance.cumsum(axis=1)).sum(axis=1), len(NEEDS) - 1)
     ehcp_chance = expit(logit(rates.ehcp) + rates.ehcp_severity * severity)
-    ehcp = stream(seed, "eligible/ehcp").random(count) < ehcp_chance
-    fsm, prior = _entry(recipe, schools, "eligible", seed, school, need, severity)
-    return Pupils(school, year, female, fsm, ehcp, need, severity, prior)
+    ehcp = streams("eligible/ehcp").random(count) < ehcp_chance
+    fsm, prior = _entry(recipe, schools, "eligible", streams, local, need, severity)
+    naming = expit(_log_odds(recipe.placement.naming) + recipe.placement.naming_severity * severity)
+    push, other, school = _choose(recipe, schools, local, fsm, streams)
+    return Pupils(
+        school=school,
+        year=year,
+        female=female,
+        fsm=fsm,
+        ehcp=ehcp,
+        need=need,
+        severity=severity,
+        prior=prior,
+        local=local,
+        other=other,
+        push=push,
+        journey=streams("eligible/journey").standard_normal(count),
+        named=ehcp & (streams("eligible/named").random(count) < naming),
+    )
 
 
-def draw_peers(recipe: WorldRecipe, schools: Schools, eligible: Pupils, seed: int) -> Pupils:
+def _choose(
+    recipe: WorldRecipe, schools: Schools, local: Whole, fsm: Flags, streams: Streams
+) -> tuple[Flags, Whole, Whole]:
+    """Let families who look for a base move to the other school that they know, if it has one."""
+    count, total = len(local), len(schools.hosts)
+    # Of the same phase: the schools of a phase follow one another in `ranked`.
+    ranked = np.argsort(schools.primary, kind="stable")
+    first = np.where(schools.primary, total - schools.primary.sum(), 0)[local]
+    size = np.where(schools.primary, schools.primary.sum(), (~schools.primary).sum())[local]
+    place = np.argsort(ranked, kind="stable")[local] - first
+    step = 1 + streams("choice/other").random(count) * np.maximum(size - 1, 0)
+    other = ranked[first + (place + np.minimum(step.astype(np.intp), size - 1)) % size]
+    push_chance = expit(_log_odds(recipe.choice.push) + recipe.choice.push_fsm * fsm)
+    push = streams("choice/push").random(count) < push_chance
+    willing = streams("choice/moves").random(count) < recipe.choice.moves
+    moves = push & willing & ~schools.hosts[local] & schools.hosts[other]
+    return push, other, np.where(moves, other, local)
+
+
+def _log_odds(rate: float) -> float:
+    with np.errstate(divide="ignore"):  # rates of 0 and 1 stay 0 and 1
+        return float(logit(rate))
+
+
+def draw_peers(recipe: WorldRecipe, schools: Schools, eligible: Pupils, streams: Streams) -> Pupils:
     """Draw one peer for each eligible pupil, in the same school and the same order.
 
     Parameters
@@ -88,7 +145,7 @@ def draw_peers(recipe: WorldRecipe, schools: Schools, eligible: Pupils, seed: in
     recipe : WorldRecipe
     schools : Schools
     eligible : Pupils
-    seed : int
+    streams : Streams
 
     Returns
     -------
@@ -97,20 +154,26 @@ def draw_peers(recipe: WorldRecipe, schools: Schools, eligible: Pupils, seed: in
         could be made, at the recipe's rate.
     """
     rates, count = recipe.peers, len(eligible.school)
-    close = stream(seed, "peers/match").random(count) < rates.same_year_and_sex
-    sex = stream(seed, "peers/female").random(count) < rates.female
-    any_year = stream(seed, "peers/year").integers(7, 10, count)
+    close = streams("peers/match").random(count) < rates.same_year_and_sex
+    sex = streams("peers/female").random(count) < rates.female
+    any_year = streams("peers/year").integers(7, 10, count)
+    young = streams("peers/primary_year").integers(1, 5, count)
     need, severity = np.zeros(count, dtype=np.intp), np.zeros(count)
-    fsm, prior = _entry(recipe, schools, "peers", seed, eligible.school, need, severity)
+    fsm, prior = _entry(recipe, schools, "peers", streams, eligible.school, need, severity)
     return Pupils(
         school=eligible.school,
-        year=np.where(close, eligible.year, any_year),
+        year=np.where(close, eligible.year, np.where(eligible.year < 7, young, any_year)),
         female=np.where(close, eligible.female, sex),
         fsm=fsm,
-        ehcp=stream(seed, "peers/ehcp").random(count) < rates.ehcp,
+        ehcp=streams("peers/ehcp").random(count) < rates.ehcp,
         need=need,
         severity=severity,
         prior=prior,
+        local=eligible.local,
+        other=eligible.other,
+        push=np.zeros(count, dtype=np.bool_),
+        journey=np.zeros(count),
+        named=np.zeros(count, dtype=np.bool_),
     )
 
 
@@ -118,7 +181,7 @@ def _entry(
     recipe: WorldRecipe,
     schools: Schools,
     kind: str,
-    seed: int,
+    streams: Streams,
     school: Whole,
     need: Whole,
     severity: Floats,
@@ -127,14 +190,14 @@ def _entry(
     rates: Profile = recipe.eligible if kind == "eligible" else recipe.peers
     scale, intake, count = recipe.prior, schools.intake[school], len(school)
     fsm_chance = expit(logit(rates.fsm) + rates.fsm_intake * intake)
-    fsm = stream(seed, f"{kind}/fsm").random(count) < fsm_chance
+    fsm = streams(f"{kind}/fsm").random(count) < fsm_chance
     shift = (
         scale.fsm * fsm
         + scale.learning * (need == NEEDS.index("learning"))
         + scale.severity * severity
         + scale.intake * intake
     )
-    noise = stream(seed, f"{kind}/prior").standard_normal(count)
+    noise = streams(f"{kind}/prior").standard_normal(count)
     prior = np.round(rates.prior_mean + scale.sd * (shift + scale.noise_sd * noise))
     # Scaled scores have ends; placement and outcomes follow the score as it is written.
     return fsm, np.clip(prior, scale.mean - 3 * scale.sd, scale.mean + 3 * scale.sd)

@@ -2,7 +2,7 @@
 
 Everything but the arm is common to a pupil's three outcomes: the school, the covariates, the
 pupil's own level and each wave's noise. An individual effect is therefore free of noise. The
-item and session draws are not made here: :func:`expected` gives their mean.
+item and session draws are not made here: :mod:`baseeval.worlds.expecting` gives their mean.
 """
 
 from __future__ import annotations
@@ -11,13 +11,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
 
+from baseeval.worlds.circumstances import Circumstances
 from baseeval.worlds.pupils import Pupils
 from baseeval.worlds.recipe import WorldRecipe
-from baseeval.worlds.scales import WAVES, Belonging, Latent
+from baseeval.worlds.scales import SUPPORTS, WAVES, Latent
 from baseeval.worlds.schools import Schools, own_or_mean
-from baseeval.worlds.streams import stream
+from baseeval.worlds.streams import Streams
 
 Floats = NDArray[np.float64]
 
@@ -31,83 +31,81 @@ class Responses:
     untreated : ndarray, shape (pupils, waves)
         The outcome of a mainstream place in a school without a base.
     gain : ndarray, shape (pupils, waves, 3)
-        What each arm adds to it, in the order of ``ARMS``; zero for ``non_host``.
+        What each arm at entry adds to it, whatever the pupil does later, in the order of
+        ``ARMS``; zero for ``non_host``.
+    sustained : ndarray, shape (pupils, waves, 3)
+        What each arm would add if it were kept to the last wave.
     """
 
     untreated: Floats
     gain: Floats
+    sustained: Floats
 
     def under(self, arm: NDArray[np.intp]) -> Floats:
         """Pick the outcome of the arm that each pupil is in, shape (pupils, waves)."""
-        chosen = np.take_along_axis(self.gain, arm[:, None, None], axis=2)
-        return np.asarray(self.untreated + chosen[:, :, 0], dtype=np.float64)
+        own = arm[:, None]
+        base, host, none = (self.gain[:, :, at] for at in range(3))
+        chosen = np.where(own == 0, base, np.where(own == 1, host, none))
+        # Rows of the table follow: pupil by pupil.
+        return np.ascontiguousarray(self.untreated + chosen)
 
 
-def respond(
-    recipe: WorldRecipe, name: str, schools: Schools, pupils: Pupils, kind: str, seed: int
-) -> Responses:
-    """Draw the potential outcomes of one outcome.
+def respond_all(
+    recipe: WorldRecipe,
+    schools: Schools,
+    pupils: Pupils,
+    around: Circumstances | None,
+    streams: Streams,
+) -> dict[str, Responses]:
+    """Draw the potential outcomes of every outcome.
 
     Parameters
     ----------
     recipe : WorldRecipe
-    name : str
-        One of ``OUTCOMES``.
     schools : Schools
     pupils : Pupils
-    kind : {"eligible", "peers"}
-        Peers are in no arm: hosting adds nothing to their outcomes.
-    seed : int
+    around : Circumstances or None
+        None for peers, who are in no arm: hosting adds nothing to their outcomes.
+    streams : Streams
 
     Returns
     -------
-    Responses
+    dict of str to Responses
+        In the order of the world's outcomes.
     """
+    drawn = {
+        name: _respond(recipe, name, schools, pupils, around, streams) for name in recipe.outcomes()
+    }
+    for name in SUPPORTS:
+        weight = getattr(recipe.belonging, name)
+        if weight:
+            drawn["belonging"] = _by_way_of(recipe, drawn, name, weight)
+    return drawn
+
+
+def _respond(
+    recipe: WorldRecipe,
+    name: str,
+    schools: Schools,
+    pupils: Pupils,
+    around: Circumstances | None,
+    streams: Streams,
+) -> Responses:
     scale, count = recipe.outcome(name), len(pupils.school)
-    level = scale.pupil_sd * stream(seed, f"{name}/{kind}/level").standard_normal(count)
-    noise = stream(seed, f"{name}/{kind}/noise").standard_normal((len(WAVES), count)).T
-    fixed = _covariates(recipe, scale, pupils) + (scale.peer if kind == "peers" else 0.0)
-    school = _school_effect(scale, name, schools, seed)[pupils.school]
+    kind = "peers" if around is None else "eligible"
+    level = scale.pupil_sd * streams(f"{name}/{kind}/level").standard_normal(count)
+    noise = streams(f"{name}/{kind}/noise").standard_normal((len(WAVES), count))
+    fixed = _covariates(recipe, scale, pupils) + (scale.peer if around is None else 0.0)
+    school = _school_effect(scale, name, schools, streams)[pupils.school]
     trend = scale.trend * np.arange(len(WAVES))
-    total = (fixed + school + level)[:, None] + trend + scale.wave_sd * noise
-    gain = np.zeros((count, len(WAVES), 3))
-    if kind == "eligible":
-        arms = _arm_effects(recipe, scale, name, schools, pupils, seed)
-        gain[:, :, :2] = scale.sd * np.array(recipe.growth)[:, None] * arms[:, None, :]
-    return Responses(untreated=scale.centre + scale.sd * total, gain=gain)
-
-
-def expected(recipe: WorldRecipe, name: str, latent: Floats) -> Floats:
-    """Give the expected outcome in its own unit for a place on the latent scale.
-
-    Parameters
-    ----------
-    recipe : WorldRecipe
-    name : str
-    latent : ndarray, any shape
-
-    Returns
-    -------
-    ndarray, same shape
-        Points of attainment, proportion of sessions attended, or mean item score (1 to 5,
-        reversed items turned round).
-    """
-    if name == "attainment":
-        return latent
-    if name == "attendance":
-        return np.asarray(expit(latent), dtype=np.float64)
-    score = np.ones_like(latent)
-    items = recipe.belonging
-    for item in range(len(items.discrimination)):
-        for step in range(len(items.steps)):
-            score += passing(items, latent, item, step) / len(items.discrimination)
-    return score
-
-
-def passing(items: Belonging, latent: Floats, item: int, step: int) -> Floats:
-    """Give the chance that an item's answer, reversed ones turned round, passes a step."""
-    threshold = items.location[item] + items.steps[step]
-    return np.asarray(expit(items.discrimination[item] * (latent - threshold)), dtype=np.float64)
+    # In memory pupils lie next to each other, here and in what follows: sums over them are quick.
+    total = (fixed + school + level) + trend[:, None] + scale.wave_sd * noise
+    untreated = (scale.centre + scale.sd * total).T
+    if around is None:
+        none = np.zeros((count, len(WAVES), 3))
+        return Responses(untreated, none, none)
+    kept = _kept(recipe, scale, name, schools, pupils, around, streams)
+    return Responses(untreated, _as_moved(recipe, kept, around), kept)
 
 
 def _covariates(recipe: WorldRecipe, scale: Latent, pupils: Pupils) -> Floats:
@@ -124,24 +122,63 @@ def _covariates(recipe: WorldRecipe, scale: Latent, pupils: Pupils) -> Floats:
     )
 
 
-def _school_effect(scale: Latent, name: str, schools: Schools, seed: int) -> Floats:
+def _school_effect(scale: Latent, name: str, schools: Schools, streams: Streams) -> Floats:
     """Draw the school's own effect, part of which is the quality that also drives hosting."""
-    own = stream(seed, f"{name}/school").standard_normal(len(schools.quality))
+    own = streams(f"{name}/school").standard_normal(len(schools.quality))
     share = scale.school_quality
     mixed = share * schools.quality + np.sqrt(1 - share**2) * own
     return np.asarray(scale.school_sd * mixed, dtype=np.float64)
 
 
-def _arm_effects(
-    recipe: WorldRecipe, scale: Latent, name: str, schools: Schools, pupils: Pupils, seed: int
+def _kept(
+    recipe: WorldRecipe,
+    scale: Latent,
+    name: str,
+    schools: Schools,
+    pupils: Pupils,
+    around: Circumstances,
+    streams: Streams,
 ) -> Floats:
-    """Draw the effects of `base` and `host_mainstream` in SD at full growth, shape (pupils, 2)."""
+    """Draw what each arm adds if it is kept, shape (pupils, waves, 3)."""
     effect, home = scale.effect, pupils.school
-    draws = stream(seed, f"{name}/school_by_arm").standard_normal((2, len(schools.hosts)))
+    draws = streams(f"{name}/school_by_arm").standard_normal((2, len(schools.hosts)))
     base_shock, host_shock = (
         effect.school_by_arm * own_or_mean(draw, schools.hosts)[home] for draw in draws
     )
     score = (pupils.prior - recipe.prior.mean) / recipe.prior.sd
     quality = effect.base * effect.base_quality_spread * schools.base_quality[home]
     base = effect.base + quality + effect.base_by_prior * score + base_shock
-    return np.column_stack([base, effect.host + host_shock])
+    host = effect.host + effect.crowding * around.crowding[home] + host_shock
+    added = np.zeros((3, len(WAVES), len(home))).T
+    added[:, :, 0] = base[:, None]
+    if effect.dose:
+        added[:, :, 0] += effect.base * effect.dose * (around.dose - np.array(recipe.dose.mean))
+    added[:, :, 1] = host[:, None]
+    added *= scale.sd * np.array(recipe.growth)[:, None]
+    return added
+
+
+def _as_moved(recipe: WorldRecipe, kept: Floats, around: Circumstances) -> Floats:
+    """Let those who would move before the last wave have what that leaves them."""
+    moves = recipe.movers
+    if not (moves.leave or moves.enter):
+        return kept
+    gain = kept.copy()
+    base, host = kept[:, -1, 0], kept[:, -1, 1]
+    gain[:, -1, 0] = np.where(around.leaves, host + moves.kept * (base - host), base)
+    gain[:, -1, 1] = np.where(around.enters, host + moves.late * (base - host), host)
+    return gain
+
+
+def _by_way_of(
+    recipe: WorldRecipe, drawn: dict[str, Responses], name: str, weight: float
+) -> Responses:
+    """Let a support count for belonging, in each arm as much of it as there is there."""
+    own, via = drawn["belonging"], drawn[name]
+    scale = recipe.outcome(name)
+    unit = weight * recipe.belonging.sd / scale.sd
+    return Responses(
+        own.untreated + unit * (via.untreated - scale.centre),
+        own.gain + unit * via.gain,
+        own.sustained + unit * via.sustained,
+    )

@@ -1,4 +1,4 @@
-"""The observed outcomes of the eligible pupils, and the SD that standardises an effect."""
+"""The observed outcomes of the eligible pupils, whose spread standardises an effect."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 
 from baseeval.worlds.missing import SURVEY
 from baseeval.worlds.recipe import WorldRecipe
+from baseeval.worlds.recording import SUBSCALES
 from baseeval.worlds.scales import WAVES
-from baseeval.worlds.truth import pooled_sd
+from baseeval.worlds.truth import Spread, spread_of
 
 Floats = NDArray[np.float64]
 MIN_ANSWERED = 0.75
 
 
-def standardisers(
+def observed_spreads(
     recipe: WorldRecipe,
     columns: dict[str, Floats],
     stays: NDArray[np.bool_],
     arm: NDArray[np.intp],
-) -> dict[str, dict[str, float | None]]:
-    """One SD for each outcome and wave, over the three arms' observed values.
+) -> dict[tuple[str, str], Spread]:
+    """Summarise each outcome and wave, over the three arms' observed values.
 
     Parameters
     ----------
@@ -33,31 +34,50 @@ def standardisers(
     Returns
     -------
     dict
-        ``[outcome][wave]`` to an SD in the outcome's unit.
+        (outcome, wave) -> Spread, in the outcome's unit.
     """
+    own = {name: value[: len(arm)] for name, value in columns.items()}
+    seen = stays[: len(arm)]
+    return {
+        (name, str(wave)): spread_of(np.where(seen[:, at], value[:, at], np.nan), arm)
+        for name, value in _observed(recipe, own).items()
+        for at, wave in enumerate(WAVES)
+    }
+
+
+def _observed(recipe: WorldRecipe, columns: dict[str, Floats]) -> dict[str, Floats]:
     observed = {
         "attainment": columns["attainment"],
         "attendance": columns["present"] / columns["possible"],
-        "belonging": _scores(recipe, columns),
+        "belonging": belonging_score(recipe, columns),
     }
-    return {
-        name: {
-            str(wave): pooled_sd(np.where(stays, value, np.nan)[: len(arm), at], arm)
-            for at, wave in enumerate(WAVES)
-        }
-        for name, value in observed.items()
-    }
+    if recipe.difficulties is not None:
+        observed["difficulties"] = np.sum([columns[name] for name in SUBSCALES], axis=0)
+    further = ("suspensions", "teacher_support", "peer_support")
+    return observed | {name: columns[name] for name in further if name in columns}
 
 
-def _scores(recipe: WorldRecipe, columns: dict[str, Floats]) -> Floats:
-    """Mean of the answered items, reversed items turned round; NaN under three in four."""
+def belonging_score(recipe: WorldRecipe, columns: dict[str, Floats]) -> Floats:
+    """Average the answered items of each pupil, reversed items turned round.
+
+    Parameters
+    ----------
+    recipe : WorldRecipe
+    columns : dict of str to ndarray
+        The items among them, of one shape.
+
+    Returns
+    -------
+    ndarray, same shape
+        NaN where under three items in four are answered.
+    """
     answers = np.stack(
         [
             6 - columns[name] if at + 1 in recipe.belonging.reverse else columns[name]
             for at, name in enumerate(SURVEY)
         ]
     )
-    answered = (~np.isnan(answers)).sum(axis=0)
-    total = np.nansum(answers, axis=0)
+    there = ~np.isnan(answers)
+    answered, total = there.sum(axis=0), np.where(there, answers, 0.0).sum(axis=0)
     enough = answered >= MIN_ANSWERED * len(SURVEY)
     return np.where(enough, total / np.maximum(answered, 1), np.nan)

@@ -1,4 +1,4 @@
-"""From a world and a seed to tables and their truth, one stage after the other."""
+"""From a world and a seed to tables and their truth, area by area."""
 
 from __future__ import annotations
 
@@ -6,22 +6,15 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import Any
 
-import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from baseeval.errors import Problem, UsageError
-from baseeval.worlds.missing import take_away
-from baseeval.worlds.placement import ARMS, Placed, place
-from baseeval.worlds.pupils import draw_eligible, draw_peers
 from baseeval.worlds.reading import read_recipe
 from baseeval.worlds.recipe import WorldRecipe
-from baseeval.worlds.recording import record
-from baseeval.worlds.responses import respond
-from baseeval.worlds.scales import OUTCOMES
-from baseeval.worlds.schools import Schools, draw_schools
-from baseeval.worlds.scoring import MIN_ANSWERED, standardisers
-from baseeval.worlds.tables import draw_names, pupils_table, together
-from baseeval.worlds.truth import true_effects
+from baseeval.worlds.streams import Streams
+from baseeval.worlds.tables import as_frame
+from baseeval.worlds.telling import Ledger, Plot
 
 
 @dataclass(frozen=True)
@@ -45,7 +38,14 @@ class World:
     truth: dict[str, Any]
 
 
-def simulate(world: str | PathLike[str], *, pupils: int | None = None, seed: int = 1) -> World:
+def simulate(
+    world: str | PathLike[str],
+    *,
+    pupils: int | None = None,
+    areas: int | None = None,
+    seed: int = 1,
+    population: bool = False,
+) -> World:
     """Simulate pupils whose true effects are known.
 
     Parameters
@@ -53,9 +53,15 @@ def simulate(world: str | PathLike[str], *, pupils: int | None = None, seed: int
     world : str or path
         A world file, or the name of a built-in world (``src_replication``, ``many_schools``).
     pupils : int, optional
-        Number of eligible pupils, in place of the world's own; schools stay as they are.
+        Number of eligible pupils in all areas, in place of the world's own; schools stay as
+        they are.
+    areas : int, optional
+        Number of areas, in place of the world's own: the first areas of a larger draw are
+        those of a smaller one.
     seed : int
         The only seed, 0 or more: the same world, number and seed give the same bytes.
+    population : bool
+        Whether the truth also tells the effects over all areas like these, which takes seconds.
 
     Returns
     -------
@@ -68,67 +74,60 @@ def simulate(world: str | PathLike[str], *, pupils: int | None = None, seed: int
     PlanError
         The world file breaks the rules; every fault at once.
     """
-    return simulate_recipe(read_recipe(world), pupils=pupils, seed=seed)
+    recipe = read_recipe(world)
+    return simulate_recipe(recipe, pupils=pupils, areas=areas, seed=seed, population=population)
 
 
-def simulate_recipe(recipe: WorldRecipe, *, pupils: int | None = None, seed: int = 1) -> World:
+def simulate_recipe(
+    recipe: WorldRecipe,
+    *,
+    pupils: int | None = None,
+    areas: int | None = None,
+    seed: int = 1,
+    population: bool = False,
+) -> World:
     """Simulate a world that has been read already; see :func:`simulate`."""
-    count = recipe.eligible.count if pupils is None else pupils
-    _check(recipe, count, seed)
-    schools = draw_schools(recipe, seed)
-    eligible = draw_eligible(recipe, schools, count, seed)
-    peers = draw_peers(recipe, schools, eligible, seed) if recipe.peers.include else None
-    placed = place(recipe, schools, eligible, seed)
-
-    responses = {o: respond(recipe, o, schools, eligible, "eligible", seed) for o in OUTCOMES}
-    latent = {name: response.under(placed.arm) for name, response in responses.items()}
-    if peers is not None:
-        for name in OUTCOMES:
-            beside = respond(recipe, name, schools, peers, "peers", seed).untreated
-            latent[name] = np.concatenate([latent[name], beside])
-
-    everyone = together(eligible, peers)
-    recorded = record(recipe, latent, everyone.school, seed)
-    stays, columns = take_away(recipe, everyone, recorded, seed)
-    names = draw_names(len(everyone.school), len(schools.hosts), seed)
-    table = pupils_table(everyone, placed.arm, names, stays, columns)
-    sds = standardisers(recipe, columns, stays, placed.arm)
-    truth = {
-        "schema": 1,
-        "world": recipe.name,
-        "seed": seed,
-        "counts": _counts(schools, placed, len(everyone.school), len(table)),
-        "parameters": recipe.model_dump(),
-        "standardisers": sds,
-        "min_answered": MIN_ANSWERED,
-        "smallest_probability": dict(
-            zip(ARMS, placed.probability.min(axis=0).tolist(), strict=True)
-        ),
-        **true_effects(recipe, placed, responses, sds),
-    }
-    return World(name=recipe.name, seed=seed, tables={"pupils": table}, truth=truth)
+    ledger, tables = Ledger(recipe, seed), []
+    for plot in plots(recipe, pupils, areas, seed):
+        _, recorded = ledger.draw(plot)
+        tables.append(recorded.table)
+    truth = ledger.truth(population)
+    together = pa.concat_tables(tables).unify_dictionaries()
+    return World(recipe.name, seed, {"pupils": as_frame(together)}, truth)
 
 
-def _counts(schools: Schools, placed: Placed, pupils: int, rows: int) -> dict[str, Any]:
-    """Count what was drawn, before anyone leaves."""
-    eligible = len(placed.arm)
-    return {
-        "schools_host": int(schools.hosts.sum()),
-        "schools_non_host": int((~schools.hosts).sum()),
-        "eligible": eligible,
-        "peers": pupils - eligible,
-        "arms": {arm: int((placed.arm == at).sum()) for at, arm in enumerate(ARMS)},
-        "rows": rows,
-    }
+def plots(recipe: WorldRecipe, pupils: int | None, areas: int | None, seed: int) -> list[Plot]:
+    """Say how many eligible pupils each area has, before any is drawn.
 
+    Parameters
+    ----------
+    recipe : WorldRecipe
+    pupils : int, optional
+        In all areas.
+    areas : int, optional
+    seed : int
 
-def _check(recipe: WorldRecipe, count: int, seed: int) -> None:
-    least = recipe.schools.host + recipe.schools.non_host
+    Returns
+    -------
+    list of Plot
+
+    Raises
+    ------
+    UsageError
+        Numbers that cannot be.
+    """
+    total = recipe.areas.count if areas is None else areas
+    least = (recipe.schools.host + recipe.schools.non_host) * total
+    asked = recipe.eligible.count * total if pupils is None else pupils
     problems = []
-    if count < least:
+    if total < 1:
+        problems.append(Problem("areas", f"{total} are none", "Give 1 or more."))
+    elif asked < least:
         remedy = f"Give {least} or more, one for each school."
-        problems.append(Problem("pupils", f"{count} are too few for {least} schools", remedy))
+        problems.append(Problem("pupils", f"{asked} are too few for {least} schools", remedy))
     if seed < 0:
         problems.append(Problem("seed", f"{seed} is negative", "Give 0 or more."))
     if problems:
         raise UsageError(problems)
+    more = asked % total
+    return [Plot(asked // total + (at < more), Streams(seed, at)) for at in range(total)]

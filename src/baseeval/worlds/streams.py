@@ -7,6 +7,8 @@ were: two worlds that differ in one parameter differ only in what that parameter
 from __future__ import annotations
 
 import hashlib
+import struct
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -28,5 +30,30 @@ def stream(seed: int, stage: str) -> np.random.Generator:
     """
     digest = hashlib.sha256(stage.encode("utf-8")).digest()[:16]
     # Fixed byte order: the same stage must give the same key on every platform.
-    key = tuple(int.from_bytes(digest[i : i + 4], "little") for i in range(0, 16, 4))
+    key = struct.unpack("<4I", digest)
     return np.random.default_rng(np.random.SeedSequence(seed, spawn_key=key))
+
+
+@dataclass(frozen=True)
+class Streams:
+    """The streams of one area of a world.
+
+    Attributes
+    ----------
+    seed : int
+        The world's only seed, 0 or more.
+    area : int
+        From 0. An area's numbers do not depend on how many areas there are, nor on the
+        process that draws them.
+    realm : str
+        Empty for the world that is told; another word for draws that only the truth uses.
+    """
+
+    seed: int
+    area: int = 0
+    realm: str = ""
+
+    def __call__(self, stage: str) -> np.random.Generator:
+        """Make the generator of a stage in this area."""
+        place = f"area/{self.area}/{stage}" if self.area else stage
+        return stream(self.seed, f"{self.realm}:{place}" if self.realm else place)
