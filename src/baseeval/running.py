@@ -187,7 +187,7 @@ def about(cohort: Cohort, designs: Designs) -> About:
         has_peers=plan.peers is not None,
         eligibility=_eligibility(plan),
         placement=_placement(plan),
-        notes=(*cohort.notes, *_left_out(plan, designs), *failures),
+        notes=(*cohort.notes, *_left_out(plan, designs), *failures, *_questions(cohort)),
         inputs=cohort.files,
         versions=_versions(),
     )
@@ -245,6 +245,17 @@ def _not_made(plan: Plan, cohort: Cohort) -> dict[str, str]:
     return reasons
 
 
+def _questions(cohort: Cohort) -> list[str]:
+    """Say that something in the data was read otherwise than it stands, and where it is told."""
+    if not cohort.faults:
+        return []
+    kinds = "one kind" if len(cohort.faults) == 1 else f"{len(cohort.faults)} kinds"
+    return [
+        f"Reading the data raised questions of {kinds}, which stop nothing and may matter: "
+        "`baseeval check` lists them for those who hold the data."
+    ]
+
+
 def _left_out(plan: Plan, designs: Designs) -> list[str]:
     """Say which covariates a contrast could not carry for want of schools."""
     asked = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
@@ -287,7 +298,11 @@ def _write_manifest(cohort: Cohort, folder: Path) -> None:
 
 
 def _shown(plan: Plan) -> dict[str, Any]:
-    """Return the plan with its defaults, less the folders of this machine."""
+    """Return the plan with its defaults, less the folders of this machine and a file's own words.
+
+    What a file says for one school, and which schools host, may name schools: the plan's hash
+    stands for them.
+    """
     keys = plan.model_dump(mode="json", by_alias=True)
     if plan.data.table is not None:
         keys["data"]["table"] = _without_folder(plan.data.table)
@@ -295,6 +310,12 @@ def _shown(plan: Plan) -> dict[str, Any]:
     for key, parts in plan.data.files.items():
         shown = [_file_shown(*pair) for pair in zip(parts, data["files"][key], strict=True)]
         data["files"][key] = shown[0] if len(shown) == 1 else shown
+    data["values"] = {
+        table: {column: len(words) for column, words in own.items()}
+        for table, own in plan.data.values.items()
+    }
+    if plan.placement is not None:
+        keys["placement"]["hosts"] = len(plan.placement.hosts)
     if plan.data.pseudonym_key is not None:
         data["pseudonym_key"] = Path(plan.data.pseudonym_key).name
     if plan.data.base is not None and plan.data.base.list_ is not None:
@@ -305,7 +326,8 @@ def _shown(plan: Plan) -> dict[str, Any]:
 def _file_shown(section: FileSection, shown: dict[str, Any]) -> str | dict[str, Any]:
     """Return a file as a plan would write it: by its name alone where it has no options."""
     name = _without_folder(section.file)
-    return {**shown, "file": name} if section.has_options() else name
+    said = {"file": name, "set": sorted(section.constants)}
+    return {**shown, **said} if section.has_options() else name
 
 
 def _without_folder(pattern: str) -> str:

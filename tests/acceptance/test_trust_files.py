@@ -289,6 +289,9 @@ def test_nothing_of_a_pupil_leaves_and_nothing_but_pseudonyms_stays(trust: Trust
         assert set(table["pupil"]) <= known
     shown = json.loads((trust.folder / "output" / "manifest.json").read_text())["plan"]["data"]
     assert shown["pseudonym_key"] == "pupils.key"
+    # What the files call schools and words is not told, nor what is said for a whole file.
+    assert all(isinstance(n, int) for own in shown["values"].values() for n in own.values())
+    assert all(isinstance(part, str) for part in shown["files"]["pupils"].get("set", []))
     assert stat.S_IMODE((trust.folder / "pupils.key").stat().st_mode) == 0o600
 
 

@@ -23,21 +23,13 @@ ESTIMANDS = ("ATT", "ATC", "ATE", "ATO")
 
 
 def clean_world(schools, pupils):
-    """A world in which nothing but what the table shows leads to an arm."""
-    recipe = read_recipe("many_schools")
-    nothing = dict.fromkeys(type(recipe.missing).model_fields, 0.0)
+    """The world `clean`, of so many schools and pupils: every dial is off."""
+    recipe = read_recipe("clean")
+    counts = {"host": schools // 2, "non_host": schools - schools // 2}
     return recipe.model_copy(
         update={
-            "schools": recipe.schools.model_copy(
-                update={"host": schools // 2, "non_host": schools - schools // 2}
-            ),
-            "hosting": recipe.hosting.model_copy(
-                update={"quality": 0.0, "intake": 0.0, "drawn": "independent"}
-            ),
-            "placement": recipe.placement.model_copy(update={"least": 0.15}),
+            "schools": recipe.schools.model_copy(update=counts),
             "eligible": recipe.eligible.model_copy(update={"count": pupils}),
-            "peers": recipe.peers.model_copy(update={"include": False}),
-            "missing": recipe.missing.model_copy(update=nothing),
         }
     )
 

@@ -123,6 +123,45 @@ def test_a_row_that_failed_is_not_called_suppressed() -> None:
     assert row[NUMBERS].isna().all()
 
 
+def test_a_plain_difference_is_rounded_and_an_adjusted_one_is_not() -> None:
+    """Otherwise the difference of two shares gives the counts behind them away."""
+    exact = {"estimate": 11 / 35 - 14 / 47, "std_error": 0.10391, "p_value": 0.87654}
+    rows = rows_of(exact, exact | {"wave": "3"})
+    rows["parameters"] = [2, 3]
+    plain, adjusted = release(rows).results.to_dict("records")
+
+    assert plain["estimate"] == 0.02
+    assert plain["std_error"] == 0.1
+    assert plain["p_value"] == 0.88
+    assert adjusted["estimate"] == pytest.approx(11 / 35 - 14 / 47, rel=1e-11)
+    behind = [
+        (a, b)
+        for n in range(33, 38)
+        for m in range(45, 50)
+        for a in range(n + 1)
+        for b in range(m + 1)
+        if round(a / n - b / m, 2) == 0.02
+    ]
+    assert len(behind) > 300
+
+
+def test_a_withheld_row_does_not_say_that_all_are_alike() -> None:
+    rows = rows_of({"estimate": np.nan, "flags": ("few_schools", "model_failed"), "n_first": 4})
+    assert release(rows).results.loc[0, "flags"] == "few_schools;suppressed"
+
+
+def test_missing_values_of_an_arm_of_one_school_are_withheld() -> None:
+    steps = [("In an arm", arm, 30, schools, "") for arm, schools in (("base", 1), ("non_host", 4))]
+    table = missing_of(
+        ("covariate", "prior", "", "base", 30, 12, "blank"),
+        ("covariate", "prior", "", "non_host", 30, 14, "blank"),
+    )
+    out = release(results_table([]), flow=flow_of(*steps), missing=table).missing
+    base = out[out["arm"] == "base"].iloc[0]
+    assert base[["pupils", "missing"]].isna().all()
+    assert base["status"] == "suppressed"
+
+
 def test_degrees_of_freedom_that_count_pupils_are_rounded() -> None:
     released = release(rows_of({"df": 76.0}, {"df": 10.0, "wave": "3"})).results
     assert list(released["df"]) == [75.0, 10.0]

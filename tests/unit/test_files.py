@@ -10,7 +10,7 @@ import pytest
 
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError
-from baseeval.sources.files import find_files, fingerprint, read_file
+from baseeval.sources.files import find_files, fingerprint, load_file
 
 TEXT = "pupil,note\n007,Zoë\n2,\n"
 ROWS = [{"pupil": "007", "note": "Zoë"}, {"pupil": "2", "note": None}]
@@ -18,7 +18,7 @@ ROWS = [{"pupil": "007", "note": "Zoë"}, {"pupil": "2", "note": None}]
 
 def read(path, sheet=None, named=("pupil",)):
     with Engine() as engine:
-        return engine.collect(read_file(path, engine, sheet, named), []).to_pylist()
+        return engine.collect(load_file(path, engine, sheet, named).frame, []).to_pylist()
 
 
 def refusal(path, **options):
@@ -94,7 +94,7 @@ def test_a_long_file_may_turn_to_windows_1252_late(tmp_path):
     path.write_bytes(b"pupil,note\n" + lines.encode() + b"last,Zo\xeb\n")
 
     with Engine() as engine:
-        frame = read_file(path, engine, None, ["pupil"])
+        frame = load_file(path, engine, None, ["pupil"]).frame
         last = engine.collect(frame, [])
 
     assert last.num_rows == 150_001
@@ -107,7 +107,7 @@ def test_the_copy_of_a_windows_1252_file_lies_in_the_spill_folder(tmp_path):
     path.write_bytes(TEXT.encode("cp1252"))
 
     with Engine(tmp_path / "spill") as engine:
-        read_file(path, engine, None, ["pupil"])
+        load_file(path, engine, None, ["pupil"])
 
     assert [file.name for file in path.parent.iterdir()] == ["p.csv"]
 
@@ -177,7 +177,7 @@ def test_damage_to_a_csv_is_counted_and_never_quoted(tmp_path, text, words):
     assert "ZEBRA" not in message
 
 
-@pytest.mark.parametrize("name", ["p.csv.gz", "p.parquet", "p.xlsx"])
+@pytest.mark.parametrize("name", ["p.csv.gz", "p.parquet"])
 def test_a_file_that_is_not_what_its_name_says(tmp_path, name):
     path = tmp_path / name
     path.write_bytes(b"pupil,x\nZEBRA,2\n")
@@ -231,3 +231,17 @@ def test_the_fingerprint_is_the_sha256(tmp_path):
     path.write_bytes(b"abc" * 1_000_000)
 
     assert fingerprint(path) == hashlib.sha256(b"abc" * 1_000_000).hexdigest()
+
+
+@pytest.mark.parametrize(
+    ("name", "holds", "what"),
+    [
+        ("p.csv", b"PK\x03\x04 and more", "a workbook under the name of a CSV file"),
+        ("p.xlsx", b"\xd0\xcf\x11\xe0 and more", "not a workbook, or it is protected"),
+        ("p.xlsx", b"pupil,school\n1,2\n", "not a workbook, or it is protected"),
+    ],
+)
+def test_a_file_under_the_name_of_another_kind_is_told(tmp_path, name, holds, what):
+    (tmp_path / name).write_bytes(holds)
+    with Engine(tmp_path / "spill") as engine, pytest.raises(DataError, match=what):
+        load_file(tmp_path / name, engine, None, ["pupil"])

@@ -24,7 +24,7 @@ from baseeval.contracts.registry import TABLES
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, UsageError
 from baseeval.sources.crosswalk import contract_crosswalk
-from baseeval.sources.files import read_file
+from baseeval.sources.files import load_file
 from baseeval.sources.gathering import gather_frames
 from baseeval.sources.given import take
 from baseeval.sources.values import read_values
@@ -394,7 +394,7 @@ def test_a_frame_is_read_as_its_csv_file(tmp_path_factory, values, kind, as_obje
     with path.open("w", encoding="utf-8", newline="") as file:
         csv.writer(file).writerows([("order", "v"), *enumerate(cells)])
     with Engine() as engine:
-        from_file = typed(read_file(path, engine, None, ["v"]), kind, engine)
+        from_file = typed(load_file(path, engine, None, ["v"]).frame, kind, engine)
         [taken] = take(frame, engine, "t")
         from_frame = typed(taken, kind, engine)
 

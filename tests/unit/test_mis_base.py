@@ -61,10 +61,23 @@ def test_the_words_of_a_column_make_places(tmp_path):
     assert (asked.count, asked.column, asked.stops) == (1, "Began", False)
 
 
+def test_a_word_of_which_nothing_is_said_stops(tmp_path):
+    """A word that was forgotten would put a whole base into the mainstream."""
+    read = Read(tmp_path, f'{DATA}{COLUMN}\nis = ["ASD base"]', {"pupils.csv": PUPILS})
+
+    unsaid = read.fault("word_unsaid")
+    assert (unsaid.count, unsaid.column, unsaid.stops) == (1, "Provision", True)
+    assert "SRB" not in str(unsaid)
+    said = Read(
+        tmp_path, f'{DATA}{COLUMN}\nis = ["ASD base"]\nis_not = [" srb"]', {"pupils.csv": PUPILS}
+    )
+    assert [row[0] for row in placed(said)] == ["A1", "A2"]
+
+
 def test_without_words_any_value_but_a_word_for_no_is_a_place(tmp_path):
     read = Read(tmp_path, DATA + COLUMN, {"pupils.csv": PUPILS})
 
-    assert [row[0] for row in placed(read)] == ["A1", "A2", "A4", "A5"]
+    assert [row[0] for row in placed(read)] == ["A1", "A2", "A4"]
 
 
 def test_a_column_may_say_the_place_and_something_of_the_pupil_too(tmp_path):
@@ -73,7 +86,9 @@ def test_a_column_may_say_the_place_and_something_of_the_pupil_too(tmp_path):
         "[data.base]", '[data.columns.pupils]\nresourced_provision = "Resourced"\n[data.base]'
     )
     read = Read(
-        tmp_path, f'{data}column = "resourced"\nis = ["yes"]\nstart = "Began"', {"pupils.csv": text}
+        tmp_path,
+        f'{data}column = "resourced"\nis = ["yes"]\nis_not = ["SRB"]\nstart = "Began"',
+        {"pupils.csv": text},
     )
 
     assert [row[:2] for row in placed(read)] == [("A1", "100001")]
@@ -81,11 +96,19 @@ def test_a_column_may_say_the_place_and_something_of_the_pupil_too(tmp_path):
 
 
 def test_a_word_that_no_row_holds_is_a_question_and_no_place_at_all_stops(tmp_path):
-    read = Read(tmp_path, f'{DATA}{COLUMN}\nis = ["SRB", "ASD bse"]', {"pupils.csv": PUPILS})
+    read = Read(
+        tmp_path,
+        f'{DATA}{COLUMN}\nis = ["SRB", "ASD bse"]\nis_not = ["ASD base"]',
+        {"pupils.csv": PUPILS},
+    )
     lost = read.fault("word_not_there")
     assert ("`ASD bse`" in lost.what, lost.stops) == (True, False)
 
-    none = Read(tmp_path, f'{DATA}{COLUMN}\nis = ["ASD bse"]', {"pupils.csv": PUPILS})
+    none = Read(
+        tmp_path,
+        f'{DATA}{COLUMN}\nis = ["ASD bse"]\nis_not = ["ASD base", "SRB"]',
+        {"pupils.csv": PUPILS},
+    )
     assert none.fault("no_places").stops
 
 
@@ -118,7 +141,7 @@ def test_a_heading_that_is_not_there_and_days_that_are_none_are_told(tmp_path):
     text = PUPILS.replace("03/09/2025", "3 Sept")
     read = Read(tmp_path, DATA + COLUMN, {"pupils.csv": text})
     assert read.fault("not_a_date").count == 1
-    assert read.fault("placed_without_start").count == 3  # A1, A4, and A5 in any value's sense
+    assert read.fault("placed_without_start").count == 2  # A1 and A4
 
     short = PUPILS.replace("03/09/2025", "03/09/25")
     lost = Read(tmp_path, DATA + COLUMN, {"pupils.csv": short}).fault("short_year")
@@ -195,7 +218,7 @@ def test_a_list_or_a_column_without_one_readable_first_day_stops(tmp_path):
     files = {"pupils.csv": PUPILS, "b.txt": "A1,class 7B\nA2,class 8C\n"}
     assert Read(tmp_path, f'{DATA}list = "b.txt"', files).fault("placed_without_start").stops
 
-    read = Read(tmp_path, f'{DATA}{COLUMN}\nis = ["SRB"]', files)
+    read = Read(tmp_path, f'{DATA}{COLUMN}\nis = ["SRB"]\nis_not = ["ASD base"]', files)
     asked = read.fault("placed_without_start")
     assert (asked.count, asked.column, asked.stops) == (1, "Began", True)
 
@@ -211,7 +234,9 @@ def test_what_a_spreadsheet_did_to_a_list_is_found(tmp_path):
 def test_tables_in_the_contracts_form_may_say_it_by_a_column_too(tmp_path):
     data = DATA.replace('"mis"', '"contracts"')
     text = PUPILS.replace("UPN,URN", "pupil_id,urn")
-    read = Read(tmp_path, f'{data}{COLUMN}\nis = ["srb"]', {"pupils.csv": text})
+    read = Read(
+        tmp_path, f'{data}{COLUMN}\nis = ["srb"]\nis_not = ["ASD base"]', {"pupils.csv": text}
+    )
 
     assert [row[0] for row in placed(read)] == ["A4"]
 

@@ -79,7 +79,11 @@ def _census(census: Frame, label: str, engine: Engine) -> tuple[Frame, list[Faul
     rows = engine.keep(with_census_days(census, engine))
     if not engine.counts(rows, {"rows": ~nw.col("pupil_id").is_null()})["rows"]:
         raise DataError(
-            Problem(label, "no row says of which pupil and school year it is", "Export it again.")
+            Problem(
+                label,
+                "the table of pupils has no row that says of which pupil and school year it is",
+                "Fill it in, or export it again.",
+            )
         )
     order = [yes(nw.col("urn").is_null())]
     if "on_roll" in held:

@@ -13,7 +13,11 @@ OWN = (
     column("base_id", "key", "Base", required=True, needed=True),
     column("urn", "key", "School that hosts it", required=True, needed=True),
     column("name", "category", "Name of the base"),
-    column("base_type", "category", "What the base is called, in any word of BASE_WORDS"),
+    column(
+        "base_type",
+        "category",
+        "What the base is called: SEN unit, resourced provision, support base, ...",
+    ),
     column(
         "commissioner",
         "code",

@@ -34,7 +34,11 @@ COLUMNS = (
     PUPIL,
     column("urn", "key", "School that hosts the base", required=True, needed=True),
     column("base_id", "key", "Base; a school may host several"),
-    column("base_type", "category", "What the base is called, in any word of BASE_WORDS"),
+    column(
+        "base_type",
+        "category",
+        "What the base is called: SEN unit, resourced provision, support base, ...",
+    ),
     column("start", "date", "First day in the base", required=True),
     column("end", "date", "Last day in the base; empty where it goes on"),
     column(

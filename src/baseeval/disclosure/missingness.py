@@ -11,7 +11,9 @@ from baseeval.disclosure.rounding import round_count
 from baseeval.disclosure.shapes import SUPPRESSED, text, whole
 
 
-def release_missing(records: list[Record], profile: Profile) -> list[Record]:
+def release_missing(
+    records: list[Record], profile: Profile, lone: frozenset[str] = frozenset()
+) -> list[Record]:
     """Withhold and round the counts of a table of missing values.
 
     Parameters
@@ -21,6 +23,8 @@ def release_missing(records: list[Record], profile: Profile) -> list[Record]:
         counts, `pupils` being those of the arm. Who has the value is worked
         out by difference and is protected as well.
     profile : Profile
+    lone : frozenset of str
+        Arms whose pupils are of one school, whatever their number.
 
     Returns
     -------
@@ -29,7 +33,7 @@ def release_missing(records: list[Record], profile: Profile) -> list[Record]:
         variable, wave and arm become one without a reason: that a reason is
         named, or none, would tell whether the count is zero.
     """
-    arms = _pupils_withheld(records, profile)
+    arms = _pupils_withheld(records, profile, lone)
     gone: set[Key] = set()
     groups: dict[tuple[str, ...], list[int]] = {}
     for i, record in enumerate(records):
@@ -64,19 +68,22 @@ def _arm(record: Record) -> Key:
     return (*_texts(record, "wave", "arm"), whole(record["pupils"]))
 
 
-def _pupils_withheld(records: Iterable[Record], profile: Profile) -> frozenset[Key]:
+def _pupils_withheld(
+    records: Iterable[Record], profile: Profile, lone: frozenset[str]
+) -> frozenset[Key]:
     """Which arms' sizes are withheld."""
     counts: dict[Key, int] = {}
+    arm_of: dict[Key, str] = {}
     waves: dict[str, dict[bool, list[Key]]] = {}
     for record in records:
         key, count = _arm(record), whole(record["pupils"])
         if count is None or key in counts:
             continue
-        counts[key] = count
+        counts[key], arm_of[key] = count, text(record["arm"])
         wave = waves.setdefault(text(record["wave"]), {True: [], False: []})
         wave[text(record["arm"]) == WHOLE].append(key)
     relations = [Relation(t, tuple(w[False])) for w in waves.values() for t in w[True]]
-    small = {key for key, count in counts.items() if profile.is_small(count)}
+    small = {key for key, count in counts.items() if profile.is_small(count) or arm_of[key] in lone}
     return protect(Cells(counts=counts, relations=relations, withheld=small), profile)
 
 

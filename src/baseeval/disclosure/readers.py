@@ -37,7 +37,7 @@ def read_gzip(data: bytes) -> Contents:
 def read_parquet(data: bytes) -> Contents:
     """Read a parquet file and the metadata of its schema."""
     # Small files: and a pool of threads may end a process badly that is about to end itself.
-    table = pq.read_table(io.BytesIO(data), use_threads=False)
+    table = pq.ParquetFile(io.BytesIO(data), pre_buffer=False).read(use_threads=False)
     columns = [
         ["" if v is None else str(v) for v in column.to_pylist()] for column in table.columns
     ]

@@ -12,8 +12,8 @@ from baseeval.disclosure.attritions import release_attrition
 from baseeval.disclosure.balances import release_balance
 from baseeval.disclosure.describing import release_descriptions
 from baseeval.disclosure.eligibles import release_need_rules
-from baseeval.disclosure.estimates import release_results
-from baseeval.disclosure.flows import release_flow
+from baseeval.disclosure.estimates import few_schools, release_results
+from baseeval.disclosure.flows import Record, release_flow
 from baseeval.disclosure.known import known_of
 from baseeval.disclosure.missingness import release_missing
 from baseeval.disclosure.movements import every_movement, release_movements
@@ -117,7 +117,8 @@ def release(
     moved = release_movements(counted.movements, gone, rules)
     needed = release_need_rules(counted.need_rules, gone, rules)
     told = release_descriptions(described, rules)
-    lacking = release_missing(absent, rules)
+    lone = {shapes.text(step["arm"]) for step in steps if _of_one_school(step)}
+    lacking = release_missing(absent, rules, frozenset(lone))
     asked = release_questionnaires(
         {
             "scales": scales,
@@ -154,6 +155,11 @@ def _ways_out_records(table: pd.DataFrame | None) -> list[dict[str, object]]:
     """Read the exact table, which has no interval but what one is made of."""
     given = {k: v for k, v in shapes.WAYS_OUT.items() if k not in ("share_low", "share_high")}
     return shapes.records_of(table, {**given, **_OF_WAYS_OUT}, "ways_out")
+
+
+def _of_one_school(step: Record) -> bool:
+    """Tell whether a step of the flow that counts who remains rests on one school."""
+    return not shapes.text(step["reason"]) and few_schools(step["schools"])
 
 
 def _released_about(about: About, profile: Profile) -> About:

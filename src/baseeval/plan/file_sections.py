@@ -89,6 +89,7 @@ class BaseSection(Section):
 
     column: Column | None = None
     is_: Annotated[list[Label], Field(alias="is")] = []
+    is_not: list[Label] = []
     start: Column | None = None
     end: Column | None = None
     base_id: Column | None = None
@@ -106,7 +107,11 @@ class BaseSection(Section):
         if self.list_ is not None:
             faults += [
                 f"`{key}` belongs to `column`; a list holds pupil, first day and last day"
-                for key, value in (("is", self.is_), *self.headings().items())
+                for key, value in (
+                    ("is", self.is_),
+                    ("is_not", self.is_not),
+                    *self.headings().items(),
+                )
                 if value and key != "column"
             ]
         elif self.start is None:
@@ -114,6 +119,9 @@ class BaseSection(Section):
                 "names no `start`, the heading with the first day in the base: without it nobody "
                 "can tell who was placed by when, and a day is never made up"
             )
+        both = sorted({w.lower() for w in self.is_} & {w.lower() for w in self.is_not})
+        if both:
+            faults.append(f"{quoted(both)} stands in `is` and in `is_not`")
         raise_all(faults)
         return self
 

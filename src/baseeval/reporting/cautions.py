@@ -23,7 +23,10 @@ CAUTIONS = {
         "little overlap",
         "Many of these pupils have nobody like them in the other group.",
     ),
-    "imbalance": ("groups still differ", "The groups still differ in what was recorded before."),
+    "imbalance": (
+        "groups still differ",
+        "Of those with this outcome, the groups still differ in what was recorded before.",
+    ),
     "high_missing": ("much missing", "Many pupils have no value here, or many more in one group."),
     "separation": ("nobody alike", "What is recorded tells the groups apart completely."),
     "design_failed": (
@@ -31,7 +34,11 @@ CAUTIONS = {
         "No fair comparison of these two groups could be made.",
     ),
     "model_failed": ("no estimate", "The difference could not be worked out from these data."),
-    "singular_fit": ("schools looked alike", "The model saw no difference between schools."),
+    "singular_fit": (
+        "a variance between schools is nought",
+        "The model saw no difference between schools of one kind: in their level, or in how far "
+        "apart the groups are in them.",
+    ),
     "conservative": ("cautious test", "So few schools allow no more than a cautious test."),
     "detectable_but_small": (
         "small",

@@ -116,7 +116,8 @@ def _told(row: Row, waves: bool) -> str:
     pupils, answered = whole(row, "pupils"), whole(row, "answered")
     if pupils is None or answered is None:
         return f"How many {of_pupils(text(row, 'arm'))} answered{when} is withheld."
-    told = f"Of the {of_pupils(text(row, 'arm'))}, {counted(answered)} of {counted(pupils)} "
+    # Each count is rounded by itself: "40 of 40" would say that nobody is missing.
+    told = f"Of the {of_pupils(text(row, 'arm'))}, about {counted(answered)} of {counted(pupils)} "
     told += f"answered{when}"
     if _NOT_RECORDED in text(row, "status"):
         return f"{told}."

@@ -41,6 +41,7 @@ class Finding:
     comparisons: tuple[Comparison, ...]
     figure: str
     is_cut: bool
+    has_band: bool
     numbers: Sheet
 
 
@@ -56,7 +57,10 @@ def findings(released: Released) -> tuple[Finding, ...]:
         )
         figure = forest_plot(rows, f"forest-{len(found) + 1}", title)
         numbers = _numbers(rows, title)
-        found.append(Finding(title, _note(outcome), comparisons, figure, is_cut(rows), numbers))
+        band = outcome.smallest_effect is not None
+        found.append(
+            Finding(title, _note(outcome), comparisons, figure, is_cut(rows), band, numbers)
+        )
     return tuple(found)
 
 

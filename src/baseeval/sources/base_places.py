@@ -20,7 +20,7 @@ from baseeval.sources.rows import count_fault
 _BASE = "base:"
 
 #: What a cell says where no word for a base place is named, and there is none.
-_NONE = (*NO, "none", "no base", "not in base", "n/a", "not applicable", "-")
+_NONE = (*NO, "none", "no base", "not in base", "mainstream", "n/a", "not applicable", "-")
 
 #: The contract's rule whose count this module words itself, with the user's own heading.
 _UNDATED = "placed_without_start"
@@ -85,8 +85,11 @@ def places_by_column(pupils: Frame, section: BaseSection, engine: Engine, file: 
     cell = nw.col(f"{_BASE}column").str.to_lowercase()
     words = list(dict.fromkeys(word.strip().lower() for word in section.is_))
     some = ~cell.is_null() & ~cell.is_in(list(_NONE))
-    there = cell.is_in(words) if words else some
+    no = [*_NONE, *(word.strip().lower() for word in section.is_not)]
+    there = cell.is_in(words) if words else some & ~cell.is_in(no)
     faults = _words_not_there(clean, cell, section, engine, file)
+    if words:
+        faults += _words_unsaid(clean, some & ~cell.is_in([*words, *no]), section, engine, file)
     said = [name for name in held if name != f"{_BASE}column"]
     made = clean.filter(there).select(
         "pupil_id",
@@ -178,6 +181,22 @@ def _undated(places: Frame, engine: Engine, file: str, heading: str) -> list[Fau
         "pupils are in no arm.",
         unit="pupil",
         stops=not counts["dated"],
+    )
+
+
+def _words_unsaid(
+    pupils: Frame, unsaid: nw.Expr, section: BaseSection, engine: Engine, file: str
+) -> list[Fault]:
+    """Refuse words of which nothing says whether they mean a place: half a base may hide there."""
+    return count_fault(
+        file,
+        section.column or "",
+        "word_unsaid",
+        engine.counts(pupils, {"unsaid": unsaid})["unsaid"],
+        "something that is neither in `is` of [data.base] nor a word for no",
+        "Add the words that mean a place in a base to `is`, and those that do not to `is_not`.",
+        verb="hold",
+        stops=True,
     )
 
 

@@ -6,10 +6,10 @@ import datetime as dt
 
 import narwhals.stable.v2 as nw
 
-#: A day as DfE and the schools' systems write it, midnight after it or not.
-_MIDNIGHT = r"([ T]00:00(:00(\.0+)?)?)?$"
-_ISO = r"^\d{4}-\d{2}-\d{2}" + _MIDNIGHT
-_BRITISH = r"^\d{2}[/-]\d{2}[/-]\d{4}" + _MIDNIGHT
+#: A day as DfE, the schools' systems and forms on the web write it, a time after it or not.
+_TIME = r"([ T]\d{1,2}:\d{2}(:\d{2}(\.\d+)?)?Z?)?$"
+_ISO = r"^\d{4}-\d{2}-\d{2}" + _TIME
+_BRITISH = r"^\d{2}[/-]\d{2}[/-]\d{4}" + _TIME
 
 #: A day as a spreadsheet's own number, 18 February 1982 to 10 January 2119. Smaller numbers are
 #: left alone: SAS counts its days from 1960 and R from 1970, so that theirs of today are smaller.
@@ -35,8 +35,8 @@ def day_of_text(text: nw.Expr) -> nw.Expr:
     Parameters
     ----------
     text : narwhals expression
-        2022-09-01, 01/09/2022, 01-09-2022, each with midnight after it or not, or
-        a spreadsheet's day number such as 44805 (30000 to 79999).
+        2022-09-01, 01/09/2022, 01-09-2022, each with a time of day after it or not (the
+        day is what is read), or a spreadsheet's day number such as 44805 (30000 to 79999).
 
     Returns
     -------

@@ -24,6 +24,9 @@ from baseeval.sources.workbooks import read_workbook
 _SUFFIXES = (".csv", ".csv.gz", ".parquet", ".xlsx", ".sav")
 _BLOCK = 1 << 20
 
+#: How a workbook begins, whatever its name.
+_ZIP = b"PK\x03\x04"
+
 #: What the readers raise over a damaged file.
 _UNREADABLE = (
     duckdb.Error,
@@ -165,7 +168,23 @@ def load_file(
             return read_workbook(path, engine, sheet, wanted, kind_of)
         if name.endswith(".sav"):
             return read_spss(path, engine, wanted, kind_of)
+        if _begins(path, _ZIP):
+            raise DataError(
+                Problem(
+                    path.name,
+                    "it is a workbook under the name of a CSV file",
+                    "Name it .xlsx, or save it as CSV.",
+                )
+            )
         return read_delimited(path, engine, wanted)
+    except zipfile.BadZipFile:
+        raise DataError(
+            Problem(
+                path.name,
+                "it is not a workbook, or it is protected by a password",
+                "Open it, take the password off, and save it as .xlsx; or name a CSV file .csv.",
+            )
+        ) from None
     except _UNREADABLE as error:
         # The engine's own message may quote a pupil's line, so it stays here.
         raise DataError(
@@ -177,29 +196,9 @@ def load_file(
         ) from None
 
 
-def read_file(
-    path: Path,
-    engine: Engine,
-    sheet: str | None,
-    named: Sequence[str],
-    knows: Callable[[str], bool] | None = None,
-) -> nw.LazyFrame[Any]:
-    """Load one file for its frame alone, where nobody is to be told what was passed over.
-
-    Parameters
-    ----------
-    path, engine, sheet, named, knows
-        As of `load_file`.
-
-    Returns
-    -------
-    narwhals LazyFrame
-
-    Raises
-    ------
-    DataError
-    """
-    return load_file(path, engine, sheet, named, knows).frame
+def _begins(path: Path, mark: bytes) -> bool:
+    with path.open("rb") as file:
+        return file.read(len(mark)) == mark
 
 
 def _parquet(path: Path, engine: Engine, wanted: Wanted) -> nw.LazyFrame[Any]:

@@ -86,9 +86,11 @@ def _choose(file: str, book: Any, sheet: str | None, wanted: Wanted) -> tuple[st
     if sheet is not None:
         if sheet in filled:
             return sheet, []
-        raise DataError(
-            Problem(file, f"there is no sheet `{sheet}`", f"It has: {', '.join(filled)}.")
-        )
+        if sheet in heads:
+            what, remedy = f"the sheet `{sheet}` is empty", "Fill it in, or export it again."
+        else:
+            what, remedy = f"there is no sheet `{sheet}`", f"It has: {', '.join(filled)}."
+        raise DataError(Problem(file, what, remedy))
     if len(filled) == 1:
         return filled[0], []
     known = [name for name in filled if find_headings(heads[name], wanted) is not None]

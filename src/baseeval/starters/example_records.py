@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pandas as pd
@@ -33,6 +33,7 @@ def example_rows(year: int) -> dict[str, list[Row]]:
         Name of a sheet -> rows, each heading -> value.
     """
     pupils = simulate("src_replication", seed=1).tables["pupils"]
+    pupils = pupils[pupils["autistic"] == "yes"]
     first = pupils[pupils["wave"] == 1].reset_index(drop=True)
     first = first.assign(urn=[f"9000{school[1:]}" for school in first["school_id"]])
     last = pupils[pupils["wave"] == _LAST].set_index("pupil_id")
@@ -42,8 +43,8 @@ def example_rows(year: int) -> dict[str, list[Row]]:
         "Placements": [_placement(row, year) for row in records if row["placement"] == "SRC"],
         "Bases": list(_bases(first, year)),
         "Results": [
-            *_results(records, "prior", dt.date(year - 1, 7, 1)),
-            *_results(_at_end(records, last), "attainment", dt.date(year, 6, 15)),
+            *_results(records, "prior", dt.date(year - 1, 7, 1), float),
+            *_results(_at_end(records, last), "attainment", dt.date(year, 6, 15), _on_the_scale),
         ],
         "Attendance": [_attendance(row, year) for row in _at_end(records, last)],
         "Survey": [_answers(row, year) for row in _at_end(records, last)],
@@ -51,15 +52,14 @@ def example_rows(year: int) -> dict[str, list[Row]]:
 
 
 def _pupil(row: Row, year: int) -> Row:
-    autistic = row["autistic"] == "yes"
     return {
         "pupil_id": row["pupil_id"],
         "urn": row["urn"],
         "recorded": dt.date(year - 1, 9, 15),
         "year_group": str(row["year_group"]),
         "sex": _SEX[row["sex"]],
-        "sen_provision": "E" if row["ehcp"] == "yes" else "K" if autistic else "N",
-        "primary_need": "ASD" if autistic else None,
+        "sen_provision": "E" if row["ehcp"] == "yes" else "K",
+        "primary_need": "ASD",
         "secondary_need": _NEEDS.get(row["cooccurring_need"]),
         "fsm": row["fsm"],
         "consent": "yes",
@@ -99,14 +99,21 @@ def _at_end(records: list[Row], last: pd.DataFrame) -> list[Row]:
     return [row | ends[row["pupil_id"]] for row in records if row["pupil_id"] in ends]
 
 
-def _results(records: list[Row], name: str, day: dt.date) -> Iterator[Row]:
+def _on_the_scale(points: float) -> float:
+    """Put the points of the world (mean 50, SD 10) on the scale of its entry score."""
+    return 100 + 1.5 * (points - 50)
+
+
+def _results(
+    records: list[Row], name: str, day: dt.date, scale: Callable[[float], float]
+) -> Iterator[Row]:
     for row in records:
         if not pd.isna(row[name]):
             yield {
                 "pupil_id": row["pupil_id"],
                 "measure": "reading",
                 "date": day,
-                "value": float(row[name]),
+                "value": round(scale(float(row[name]))),
             }
 
 
