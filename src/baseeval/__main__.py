@@ -1,6 +1,6 @@
 """`python -m baseeval` is the command `baseeval`."""
 
-from baseeval.cli import main
+from baseeval.cli import command
 
 if __name__ == "__main__":
-    main()
+    command()

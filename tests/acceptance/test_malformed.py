@@ -474,7 +474,7 @@ def test_a_study_file_that_is_not_there(folder, monkeypatch, capsys):
     assert everything(folder) == set()
 
 
-@pytest.mark.parametrize(("name", "content"), [("pupils.xlsx", b"no workbook"), ("p.csv.gz", b"x")])
+@pytest.mark.parametrize(("name", "content"), [("p.parquet", b"no table"), ("p.csv.gz", b"x")])
 def test_a_file_that_is_not_what_its_name_says(name, content, folder, monkeypatch, capsys):
     (folder / "study.toml").write_text(PLAN.replace("pupils.csv", name), encoding="utf-8")
     (folder / name).write_bytes(content)

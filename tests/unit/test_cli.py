@@ -177,8 +177,8 @@ def test_simulate_writes_tables_and_truth(leave, tmp_path):
     code, out, _ = leave("simulate", "src_replication", "--out", place, "--pupils", 40, "--seed", 3)
 
     assert code == 0
-    assert out == f"Done: {place}\n"
-    assert {path.name for path in place.iterdir()} == {"pupils.csv", "truth.json"}
+    assert out == f"Done: {place / 'world.html'}\n"
+    assert {path.name for path in place.iterdir()} == {"pupils.csv", "truth.json", "world.html"}
     truth = json.loads((place / "truth.json").read_text(encoding="utf-8"))
     assert truth["seed"] == 3
     assert truth["counts"]["eligible"] == 40

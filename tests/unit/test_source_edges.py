@@ -224,7 +224,7 @@ def test_one_name_of_items_in_two_instruments_is_refused():
 
 
 def test_a_census_without_a_row_is_said_to_be_empty():
-    with pytest.raises(DataError, match="no row says of which pupil and school year"):
+    with pytest.raises(DataError, match="no row that says of which pupil and school year"):
         build({"pupils": census().iloc[:0], "attendance": sessions()})
 
 
