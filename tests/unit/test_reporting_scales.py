@@ -34,13 +34,13 @@ def answered(*cells: object, status: str = "") -> Released:
     [
         (
             answered(80, 60, 10, 10, 0),
-            "Of the pupils with a base place, about 60 of 80 answered; 10 could not be asked in any "
-            "way that was offered and 10 did not wish to answer.",
+            "Of the pupils with a base place, about 60 of 80 answered; 10 could not be asked in "
+            "any way that was offered and 10 did not wish to answer.",
         ),
         (
             answered(80, 60, 15, pd.NA, pd.NA, status="suppressed"),
-            "Of the pupils with a base place, about 60 of 80 answered; 15 could not be asked in any "
-            "way that was offered. How many did not wish to answer is withheld.",
+            "Of the pupils with a base place, about 60 of 80 answered; 15 could not be asked in "
+            "any way that was offered. How many did not wish to answer is withheld.",
         ),
         (
             answered(80, 60, pd.NA, pd.NA, 20, status="not recorded"),

@@ -84,9 +84,13 @@ def meet(recipe: WorldRecipe, table: pa.Table) -> Meeting:
 
 def _rows(table: pa.Table, wave: int) -> pa.Table:
     kept = table.filter(pc.equal(table["wave"], wave))
-    ids = kept["pupil_id"].to_numpy(zero_copy_only=False)
-    again = np.concatenate([[False], ids[1:] == ids[:-1]]) if len(ids) else np.zeros(0, np.bool_)
-    return kept.filter(pa.array(~again))
+    ids = kept["pupil_id"]
+    if len(ids) < 2:
+        return kept
+    again = pc.equal(ids.slice(1), ids.slice(0, len(ids) - 1))
+    if not pc.any(again).as_py():
+        return kept
+    return kept.filter(pc.invert(pa.chunked_array([pa.array([False]), *again.chunks])))
 
 
 def _in_arm(rows: pa.Table, label: str) -> NDArray[np.bool_]:
