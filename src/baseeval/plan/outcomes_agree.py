@@ -38,7 +38,10 @@ def outcome_faults(
                 "write the lowest category in the column, and first in `order`"
             )
         if not is_tidy and outcome.order:
-            faults.append(f"{name} has `order`, and results of a source are numbers; leave it out")
+            faults.append(
+                f"{name} has `order`, and results of a source are numbers; leave it out, and write "
+                'grades as numbers in [data.values.attainment.value] ("A" = "4", ...)'
+            )
         if not is_tidy and outcome.labels and outcome.kind == "binary":
             faults.append(f"{name} has `labels`, and figures of a source are 1 and 0; leave it out")
         between = sorted(set(outcome.contrasts) - {"base_vs_host"})
