@@ -89,6 +89,41 @@ Female = "E"
     ]
 
 
+def test_a_file_may_have_headings_of_its_own(tmp_path):
+    """Two schools export the same table, each in its own way."""
+    oak = "Number,Sex,Ours\nA1,F,100001\n"
+    ash = "Entry,Gender,School\nB1,M,100002\n"
+    data = """
+[data]
+source = "mis"
+
+[data.files]
+pupils = [
+    { file = "oak.csv", set = { year = 2026 }, columns = { urn = "Ours" } },
+    { file = "ash.csv", set = { year = 2026 }, columns = { pupil_id = "Entry", sex = "Gender" } },
+]
+
+[data.columns.pupils]
+pupil_id = "Number"
+urn = "School"
+
+[data.base]
+list = "in_base.txt"
+"""
+    files = {"oak.csv": oak, "ash.csv": ash, "in_base.txt": "A1,2025-09-03"}
+    read = Read(tmp_path, data, files)
+
+    assert read.rows("pupils", "pupil_id", "sex", "urn") == [
+        ("A1", "F", "100001"),
+        ("B1", "M", "100002"),
+    ]
+    lost = {**files, "ash.csv": ash.replace("Entry", "Pupil no")}
+    with pytest.raises(DataError, match=r"ash.csv, column `Entry`: the file has no such"):
+        Read(tmp_path, data, lost)
+    with pytest.raises(PlanError, match="there is no column `sexx` in this table"):
+        Read(tmp_path, data.replace("sex =", "sexx ="), files)
+
+
 @pytest.mark.parametrize(("means", "read_as"), [("missing", None), ("none", "N")])
 def test_an_empty_sen_status_means_what_the_study_says(tmp_path, means, read_as):
     data = DATA.replace("[data.files]", f"blank_sen = '{means}'\n[data.files]")

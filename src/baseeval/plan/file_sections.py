@@ -26,13 +26,15 @@ class FileSection(Section):
 
     `constants` are columns of the contract that the file does not say, the same in
     every row. Each entry of `stack` names a `column` of a wide file, and what the
-    rows that it makes say.
+    rows that it makes say. `columns` are this file's own headings, where they are
+    others than [data.columns] names.
     """
 
     file: Annotated[str, Field(min_length=1)]
     sheet: Annotated[str, Field(min_length=1)] | None = None
     constants: Annotated[dict[str, Constant], Field(alias="set")] = {}
     stack: list[dict[str, Constant]] = []
+    columns: dict[str, Column] = {}
 
     @model_validator(mode="after")
     def _headings_once(self) -> Self:
@@ -55,7 +57,7 @@ class FileSection(Section):
         -------
         bool
         """
-        return bool(self.sheet or self.constants or self.stack)
+        return bool(self.sheet or self.constants or self.stack or self.columns)
 
 
 def as_files(value: object) -> object:

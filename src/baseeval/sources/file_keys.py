@@ -138,10 +138,7 @@ def check_files(plan: Plan, keys: Sequence[str]) -> None:
 def _columns(key: str, plan: Plan) -> Iterator[Problem]:
     own = plan.data.columns.get(key, {})
     where = f"{plan.path.name}, [data.columns.{key}]"
-    shipped = _shipped(key, plan)
-    # A heading that no extract has, such as that of a consent, may be added to an extract.
-    held = TABLES[shipped.contract].names() if shipped.contract in TABLES else ()
-    known = list(dict.fromkeys([*shipped.columns, *held]))
+    known = _known_columns(key, plan)
     for column in own:
         if column not in known:
             yield _unknown(where, column, known)
@@ -150,6 +147,14 @@ def _columns(key: str, plan: Plan) -> Iterator[Problem]:
         if headings.count(heading.lower()) > 1:
             what = f"the heading `{heading}` is named for more than one column"
             yield Problem(where, what, "A heading means one column: keep one of them.")
+
+
+def _known_columns(key: str, plan: Plan) -> list[str]:
+    """Return the columns of which a user may name the heading."""
+    shipped = _shipped(key, plan)
+    # A heading that no extract has, such as that of a consent, may be added to an extract.
+    held = TABLES[shipped.contract].names() if shipped.contract in TABLES else ()
+    return list(dict.fromkeys([*shipped.columns, *held]))
 
 
 def _words(key: str, plan: Plan) -> Iterator[Problem]:
@@ -176,6 +181,10 @@ def _codes(column: ColumnContract) -> Collection[str]:
 
 def _options(key: str, section: FileSection, plan: Plan) -> Iterator[Problem]:
     where = f"{plan.path.name}, [data.files] {key}"
+    known = _known_columns(key, plan)
+    for name in section.columns:
+        if name not in known:
+            yield _unknown(f"{where}, `columns`", name, known)
     if not (section.constants or section.stack):
         return
     if key in extracts_of(plan) or key not in TABLES:
@@ -183,10 +192,10 @@ def _options(key: str, section: FileSection, plan: Plan) -> Iterator[Problem]:
         yield Problem(where, what, "Take them out; an extract says these things itself.")
         return
     if section.stack and key not in STACKED:
-        known = " and ".join(f"`{table}`" for table in STACKED)
+        stacked = " and ".join(f"`{table}`" for table in STACKED)
         yield Problem(
             where,
-            f"`stack` makes rows of {known} alone",
+            f"`stack` makes rows of {stacked} alone",
             "Take it out: the other tables have one row of the file for each of theirs.",
         )
         return

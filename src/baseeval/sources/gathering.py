@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,7 @@ import narwhals.stable.v2 as nw
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, Fault, Problem
 from baseeval.plan import FileSection
-from baseeval.sources.crosswalk import Crosswalk
+from baseeval.sources.crosswalk import Crosswalk, with_headings
 from baseeval.sources.files import find_files, fingerprint, label_of, load_file
 from baseeval.sources.headings import match_headings, renamed
 from baseeval.sources.recoding import recoded
@@ -89,7 +89,7 @@ def gather_files(
     made = []
     for part in parts:
         try:
-            made.append(_part_of_files(part, folder, crosswalk, engine, key))
+            made.append(_part_of_files(part, folder, _own(crosswalk, part), engine, key))
         except DataError as error:
             problems += error.problems
     if problems:
@@ -125,7 +125,15 @@ def gather_frames(
     DataError
     """
     named = [(label, frame) for frame in frames]
-    return _whole([_part(named, label, (), section, crosswalk)], crosswalk, engine)
+    part = _part(named, label, (), section, _own(crosswalk, section))
+    return _whole([part], crosswalk, engine)
+
+
+def _own(crosswalk: Crosswalk, section: FileSection | None) -> Crosswalk:
+    """Put the headings of one file in place of those of its table."""
+    if section is None or not section.columns:
+        return crosswalk
+    return with_headings(crosswalk, section.columns)
 
 
 def _part_of_files(
@@ -178,6 +186,7 @@ def _part(
     headings = tuple(h for _, frame in frames for h in frame.collect_schema().names())
     together = stacked(parts)
     if section is not None:
+        _require(section.columns, together, headings, label, "the study file")
         _require(own, together, headings, label, "stack")
         together = shaped(together, section, crosswalk.contract, label)
     return _Part(together, headings, label, files, tuple(passed))
@@ -196,7 +205,7 @@ def _whole(parts: Sequence[_Part], crosswalk: Crosswalk, engine: Engine) -> Gath
 
 
 def _require(
-    named: dict[str, str],
+    named: Mapping[str, str],
     frame: nw.LazyFrame[Any],
     headings: Sequence[str],
     label: str,
