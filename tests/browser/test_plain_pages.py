@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from baseeval.reporting.check_html import check_page
@@ -34,36 +33,20 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return path.as_uri()
 
 
-def test_the_console_is_empty_and_nothing_is_asked_for(page: Page, address: str) -> None:
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    page.wait_for_load_state("networkidle")
-    assert said == []
-    assert asked == [address]
+def test_the_console_is_empty_and_nothing_is_asked_for(page: Page, address: str, look: Any) -> None:
+    look.is_silent(page, address)
 
 
 @pytest.mark.parametrize("width", [320, 360, 768, 1280])
 def test_axe_finds_nothing_and_the_page_never_scrolls_sideways(
-    page: Page, address: str, width: int
+    page: Page, address: str, width: int, look: Any
 ) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto(address)
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    look.fits(page, address, width)
 
 
-def test_the_keyboard_reaches_the_content(page: Page, address: str) -> None:
-    page.goto(address)
-    page.keyboard.press("Tab")
-    page.keyboard.press("Enter")
-    assert page.evaluate("document.activeElement.id") == "main"
+def test_the_keyboard_reaches_the_content(page: Page, address: str, look: Any) -> None:
+    look.is_reached_by_keyboard(page, address)
 
 
-def test_prints(page: Page, address: str) -> None:
-    page.goto(address)
-    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+def test_prints(page: Page, address: str, look: Any) -> None:
+    look.prints(page, address)

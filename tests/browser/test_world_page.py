@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pyarrow as pa
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
 from baseeval.reporting.world_html import world_page
@@ -22,30 +23,16 @@ def address(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     return path.as_uri()
 
 
-def test_the_console_is_empty_and_nothing_is_asked_for(page: Page, address: str) -> None:
-    said: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda message: said.append(message.text))
-    page.on("pageerror", lambda error: said.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
-    page.goto(address)
-    page.wait_for_load_state("networkidle")
-    assert said == []
-    assert asked == [address]
+def test_the_console_is_empty_and_nothing_is_asked_for(page: Page, address: str, look: Any) -> None:
+    look.is_silent(page, address)
 
 
 @pytest.mark.parametrize("width", [320, 1280])
 def test_axe_finds_nothing_and_the_page_never_scrolls_sideways(
-    page: Page, address: str, width: int
+    page: Page, address: str, width: int, look: Any
 ) -> None:
-    page.set_viewport_size({"width": width, "height": 800})
-    page.goto(address)
-    page.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
-    assert page.evaluate("document.documentElement.scrollWidth") <= width
-    found = Axe().run(page)
-    assert found.violations_count == 0, found.generate_report()
+    look.fits(page, address, width)
 
 
-def test_prints(page: Page, address: str) -> None:
-    page.goto(address)
-    assert page.pdf(prefer_css_page_size=True).startswith(b"%PDF")
+def test_prints(page: Page, address: str, look: Any) -> None:
+    look.prints(page, address)

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit, logit
 
+from baseeval.worlds.chances import moved_rate
 from baseeval.worlds.placement import Placed
 from baseeval.worlds.pupils import Pupils
 from baseeval.worlds.recipe import WorldRecipe
@@ -67,8 +68,7 @@ def draw_circumstances(
     count, moves = len(placed.arm), recipe.movers
     own = recipe.dose.spread * streams("dose").standard_normal(count)
     dose = expit(logit(np.array(recipe.dose.mean)) + own[:, None])
-    with np.errstate(divide="ignore"):  # rates of 0 and 1 stay 0 and 1
-        leaving = expit(logit(moves.leave) + moves.leave_severity * pupils.severity)
+    leaving = moved_rate(moves.leave, moves.leave_severity * pupils.severity)
     return Circumstances(
         dose=np.asarray(dose, dtype=np.float64),
         leaves=streams("movers/leave").random(count) < leaving,

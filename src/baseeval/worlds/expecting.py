@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
+from scipy.special import expit
 from scipy.stats import norm
 
+from baseeval.worlds.chances import moved_rate
 from baseeval.worlds.curves import steps_passed
 from baseeval.worlds.recipe import WorldRecipe
 from baseeval.worlds.scales import ITEMS, Attainment
@@ -46,8 +47,7 @@ class Traits:
 def draw_traits(recipe: WorldRecipe, severity: Floats, kind: str, streams: Streams) -> Traits:
     """Draw the traits of pupils of one kind, ``eligible`` or ``peers``."""
     count, items, sessions = len(severity), recipe.belonging, recipe.attendance
-    with np.errstate(divide="ignore"):  # a rate of 0 stays 0
-        chance = expit(logit(sessions.part_time) + sessions.part_time_severity * severity)
+    chance = moved_rate(sessions.part_time, sessions.part_time_severity * severity)
     return Traits(
         agrees=items.acquiescence * streams(f"{kind}/agrees").standard_normal(count),
         turned=items.method * streams(f"{kind}/turned").standard_normal(count),

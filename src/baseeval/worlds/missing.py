@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit
 
+from baseeval.worlds.chances import moved_rate
 from baseeval.worlds.pupils import Pupils
 from baseeval.worlds.recipe import WorldRecipe
 from baseeval.worlds.scales import ITEMS, SUPPORTS, WAVES
@@ -61,8 +61,7 @@ def take_away(
     odds = (rates.fsm * pupils.fsm + rates.ehcp * pupils.ehcp)[:, None]
 
     def chance(rate: float, more: Any = 0.0) -> Floats:
-        with np.errstate(divide="ignore"):  # rates of 0 and 1 stay 0 and 1
-            return np.asarray(expit(logit(rate) + odds + more), dtype=np.float64)
+        return moved_rate(rate, odds, more)
 
     def lost(stage: str, risk: Floats, width: int = len(WAVES)) -> Flags:
         draw = streams(f"missing/{stage}").random((width, shape[0])).T

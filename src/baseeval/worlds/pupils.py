@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, logit, softmax
+from scipy.special import softmax
 
+from baseeval.worlds.chances import moved_rate
 from baseeval.worlds.recipe import Profile, WorldRecipe
 from baseeval.worlds.scales import NEEDS
 from baseeval.worlds.schools import Schools, places
@@ -91,10 +92,10 @@ def draw_eligible(recipe: WorldRecipe, schools: Schools, count: int, streams: St
     chance = softmax(base + lean * severity[:, None], axis=1)
     draw = streams("eligible/need").random(count)
     need = np.minimum((draw[:, None] > chance.cumsum(axis=1)).sum(axis=1), len(NEEDS) - 1)
-    ehcp_chance = expit(logit(rates.ehcp) + rates.ehcp_severity * severity)
+    ehcp_chance = moved_rate(rates.ehcp, rates.ehcp_severity * severity)
     ehcp = streams("eligible/ehcp").random(count) < ehcp_chance
     fsm, prior = _entry(recipe, schools, "eligible", streams, local, need, severity)
-    naming = expit(_log_odds(recipe.placement.naming) + recipe.placement.naming_severity * severity)
+    naming = moved_rate(recipe.placement.naming, recipe.placement.naming_severity * severity)
     push, other, school = _choose(recipe, schools, local, fsm, streams)
     return Pupils(
         school=school,
@@ -125,16 +126,11 @@ def _choose(
     place = np.argsort(ranked, kind="stable")[local] - first
     step = 1 + streams("choice/other").random(count) * np.maximum(size - 1, 0)
     other = ranked[first + (place + np.minimum(step.astype(np.intp), size - 1)) % size]
-    push_chance = expit(_log_odds(recipe.choice.push) + recipe.choice.push_fsm * fsm)
+    push_chance = moved_rate(recipe.choice.push, recipe.choice.push_fsm * fsm)
     push = streams("choice/push").random(count) < push_chance
     willing = streams("choice/moves").random(count) < recipe.choice.moves
     moves = push & willing & ~schools.hosts[local] & schools.hosts[other]
     return push, other, np.where(moves, other, local)
-
-
-def _log_odds(rate: float) -> float:
-    with np.errstate(divide="ignore"):  # rates of 0 and 1 stay 0 and 1
-        return float(logit(rate))
 
 
 def draw_peers(recipe: WorldRecipe, schools: Schools, eligible: Pupils, streams: Streams) -> Pupils:
@@ -189,7 +185,7 @@ def _entry(
     """Disadvantage, which follows the school's intake, and the entry score."""
     rates: Profile = recipe.eligible if kind == "eligible" else recipe.peers
     scale, intake, count = recipe.prior, schools.intake[school], len(school)
-    fsm_chance = expit(logit(rates.fsm) + rates.fsm_intake * intake)
+    fsm_chance = moved_rate(rates.fsm, rates.fsm_intake * intake)
     fsm = streams(f"{kind}/fsm").random(count) < fsm_chance
     shift = (
         scale.fsm * fsm
