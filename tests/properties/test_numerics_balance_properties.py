@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from numpy.testing import assert_allclose
 
 from baseeval.numerics.balance import compare, effective_size, standardiser
+from baseeval.numerics.chance import holm
 from baseeval.numerics.entropy import balance_entropy
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 from baseeval.numerics.logit import fit_logit
+from baseeval.numerics.school_parts import between_means, school_means, school_shares
+from baseeval.numerics.set_distance import set_distance
 
 PROFILE = settings(max_examples=25, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
@@ -154,6 +157,82 @@ def test_effective_size_is_at_most_the_number_of_rows_used(weights: list[float])
     assert 0 <= size <= np.count_nonzero(w) * (1 + 1e-12)
     if (w**2).sum() > 1e-200:
         assert_allclose(effective_size(3 * w), size, rtol=1e-9)
+
+
+@PROFILE
+@given(column=values, seed=seeds)
+def test_gaps_and_shared_area_are_those_of_their_definitions(
+    column: list[float], seed: int
+) -> None:
+    """Over every value of the column, also one that no row with weight has."""
+    rng = np.random.default_rng(seed)
+    x = np.array(column)
+    first = rng.permutation(np.arange(len(x)) % 2 == 0)
+    w = rng.integers(0, 3, size=len(x)).astype(float)
+    w[np.flatnonzero(first)[0]] = w[np.flatnonzero(~first)[0]] = 1.0
+    gaps, shared = [], 0.0
+    for value in np.unique(x):
+        below = [np.sum(w[g & (x <= value)]) / np.sum(w[g]) for g in (first, ~first)]
+        here = [np.sum(w[g & (x == value)]) / np.sum(w[g]) for g in (first, ~first)]
+        gaps.append(abs(below[0] - below[1]))
+        shared += min(here)
+    found = compare(x, first, w, 1.0)
+    binary = set(column) <= {0.0, 1.0}
+    assert_allclose(found.ecdf_mean, max(gaps) if binary else np.mean(gaps), atol=1e-12)
+    assert_allclose(found.ovl, shared, atol=1e-12)
+
+
+@PROFILE
+@given(column=values, seed=seeds)
+def test_partners_lie_as_far_apart_as_every_pair_says(column: list[float], seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    x, sets = np.array(column), rng.integers(0, 4, size=len(column))
+    first = rng.random(len(x)) < 0.5
+    apart = [
+        abs(x[i] - x[j])
+        for i in np.flatnonzero(first)
+        for j in np.flatnonzero(~first)
+        if sets[i] == sets[j]
+    ]
+    assert_allclose(set_distance(x, sets, first), np.mean(apart) if apart else np.nan, atol=1e-12)
+
+
+@PROFILE
+@given(n=st.integers(4, 40), schools=st.integers(1, 6), seed=seeds)
+def test_means_are_that_of_schools_and_that_within_them(n: int, schools: int, seed: int) -> None:
+    """One-pupil schools and arms that share none, some or all of them included."""
+    rng = np.random.default_rng(seed)
+    school = np.unique(rng.integers(0, schools, size=n), return_inverse=True)[1]
+    arm, x = rng.integers(0, 2, size=n), rng.normal(size=n)
+    base, w = np.exp(rng.normal(size=n)), np.exp(rng.normal(size=n))
+    means = school_means(x, school, base)
+    between = between_means(means, school_shares(arm, 2, school, w))
+    for group in (0, 1):
+        if not (arm == group).any():
+            assert np.isnan(between[group])
+            continue
+        own = arm == group
+        within = np.average((x - means[school])[own], weights=w[own])
+        assert_allclose(between[group] + within, np.average(x[own], weights=w[own]), atol=1e-12)
+    # Before the design, and with schools of one arm each, all of it lies between them.
+    alone = school_means(x, school, np.ones(n))
+    both = between_means(alone, school_shares(school % 2, 2, school, np.ones(n)))
+    whole = [x[school % 2 == g].mean() if (school % 2 == g).any() else np.nan for g in (0, 1)]
+    assert_allclose(both, whole, atol=1e-12)
+
+
+@PROFILE
+@given(p=st.lists(st.one_of(st.floats(0, 1), st.just(float("nan"))), min_size=1, max_size=8))
+def test_holm_raises_no_less_than_each_and_no_more_than_all(p: list[float]) -> None:
+    raw = np.array(p)
+    raised, known = holm(raw), ~np.isnan(raw)
+    assert (np.isnan(raised) == ~known).all()
+    assert (raised[known] >= raw[known]).all()
+    assert (raised[known] <= np.minimum(1, known.sum() * raw[known]) + 1e-15).all()
+    order = np.argsort(raw[known], kind="stable")
+    assert (np.diff(raised[known][order]) >= 0).all()
+    if known.any():
+        assert raised[known].min() == min(1.0, known.sum() * raw[known].min())
 
 
 # ---- least squares ------------------------------------------------------------------------------

@@ -12,6 +12,8 @@ Floats = NDArray[np.float64]
 #: A column counts as dependent when what earlier columns leave of it is smaller
 #: than this share of its length: the tolerance of R's `lm`.
 DEPENDENT = 1e-7
+#: Rows that are taken at a time, so that a nation's are never copied.
+_BLOCK = 2048
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +56,7 @@ def independent_columns(x: Floats, tolerance: float = DEPENDENT) -> NDArray[np.i
     >>> independent_columns(np.array([[1.0, 2.0, 1.0], [1.0, 2.0, 3.0]])).tolist()
     [0, 2]
     """
+    x = _triangle(x)
     basis = np.empty((x.shape[0], 0))
     kept: list[int] = []
     for position in range(x.shape[1]):
@@ -66,6 +69,15 @@ def independent_columns(x: Floats, tolerance: float = DEPENDENT) -> NDArray[np.i
             kept.append(position)
             basis = np.column_stack([basis, left / size])
     return np.array(kept, dtype=np.intp)
+
+
+def _triangle(x: Floats) -> Floats:
+    """Return the triangle of a QR decomposition by blocks: columns depend on one another alike."""
+    triangle = x[:_BLOCK]
+    for low in range(_BLOCK, len(x), _BLOCK):
+        above = np.asarray(np.linalg.qr(triangle, mode="r"))
+        triangle = np.concatenate([above, x[low : low + _BLOCK]])
+    return triangle
 
 
 def fit_least_squares(x: Floats, y: Floats, weights: Floats | None = None) -> LeastSquares:

@@ -1,4 +1,4 @@
-"""Logistic regression by Newton's method from cross-products."""
+"""Logistic regression by Newton's method: the multinomial one with two arms."""
 
 from __future__ import annotations
 
@@ -6,13 +6,12 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+
+from baseeval.numerics.multinomial import Multinomial, fit_multinomial
+from baseeval.numerics.separation import Separation
 
 Floats = NDArray[np.float64]
-
-_STEPS = 60
-#: A linear predictor this large has a probability that no data of ours can tell from 0 or 1.
-_SEPARATED = 25.0
+Ints = NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +22,23 @@ class Logit:
     ----------
     beta : ndarray, shape (p,)
     vcov : ndarray, shape (p, p)
-        Inverse of the information.
+        Inverse of the (penalised) information.
     probability : ndarray, shape (n,)
+        Of every row, also of weight zero.
     converged : bool
     separated : bool
-        True where the columns tell (nearly) all ones from zeros, so that no
-        finite estimate exists.
+        True where the columns tell (some) ones from zeros without doubt, so
+        that no finite estimate exists.
+    separation : Separation or None
+        Which columns do.
+    log_likelihood : float
+        Without any penalty.
+    counts : ndarray of int, shape (2,)
+        Zeros and ones among the rows of positive weight.
+    rare : bool
+        Whether either is fewer than `multinomial.RARE` for each column beside the first.
+    penalty : ndarray, shape (p, p)
+        Of the ridge, half beta' penalty beta; zeros without one.
     """
 
     beta: Floats
@@ -36,10 +46,17 @@ class Logit:
     probability: Floats
     converged: bool
     separated: bool
+    separation: Separation | None
+    log_likelihood: float
+    counts: Ints
+    rare: bool
+    penalty: Floats
 
 
-def fit_logit(x: Floats, y: NDArray[np.bool_], weights: Floats | None = None) -> Logit:
-    """Fit P(y = 1 | x) = expit(x beta) by maximum likelihood.
+def fit_logit(
+    x: Floats, y: NDArray[np.bool_], weights: Floats | None = None, *, penalty: float = 0.0
+) -> Logit:
+    """Fit P(y = 1 | x) = expit(x beta) by maximum likelihood, penalised if so wished.
 
     Parameters
     ----------
@@ -47,11 +64,20 @@ def fit_logit(x: Floats, y: NDArray[np.bool_], weights: Floats | None = None) ->
         Full column rank, the intercept included.
     y : ndarray of bool, shape (n,)
     weights : ndarray, shape (n,), optional
-        Not negative.
+        Not negative. A weight of two is a row twice.
+    penalty : float
+        Ridge: half of it times the squared coefficients of columns in standard
+        deviations is taken off the log-likelihood (a normal prior of variance
+        1 / penalty). Constant columns are free.
 
     Returns
     -------
     Logit
+
+    Raises
+    ------
+    ValueError
+        Columns depend on one another.
 
     Examples
     --------
@@ -59,39 +85,31 @@ def fit_logit(x: Floats, y: NDArray[np.bool_], weights: Floats | None = None) ->
     >>> round(float(fit.probability[0]), 6)
     0.25
     """
-    size = np.ones(len(y)) if weights is None else weights
-    # Columns of one length: the information is then as well conditioned as scaling makes it.
-    length = np.linalg.norm(x, axis=0)
-    scaled = x / length
-    target = y.astype(float)
-    gamma, eta = np.zeros(x.shape[1]), np.zeros(len(y))
-    previous = _log_likelihood(eta, target, size)
-    converged = False
-    information = np.eye(x.shape[1])
-    for _ in range(_STEPS):
-        probability = expit(eta)
-        spread = size * probability * (1 - probability)
-        information = scaled.T @ (scaled * spread[:, None])
-        score = scaled.T @ (size * (target - probability))
-        if np.linalg.cond(information) > 1e14:
-            break
-        step = np.linalg.solve(information, score)
-        decrement = float(score @ step)
-        if decrement < 1e-20 * max(1.0, abs(previous)):
-            converged = True
-            break
-        change, share = scaled @ step, 1.0
-        current = _log_likelihood(eta + change, target, size)
-        while current < previous - 1e-12 * abs(previous) and share > 1e-6:
-            share /= 2
-            current = _log_likelihood(eta + share * change, target, size)
-        gamma, eta = gamma + share * step, eta + share * change
-        converged = decrement < 1e-12 * max(1.0, abs(previous))
-        previous = current
-    separated = bool(np.abs(eta[size > 0]).max(initial=0.0) > _SEPARATED or not converged)
-    vcov = np.linalg.pinv(information, hermitian=True) / np.outer(length, length)
-    return Logit(gamma / length, vcov, expit(eta), converged, separated)
+    return two_arms(
+        fit_multinomial(x, np.asarray(y, dtype=np.intp), weights, arms=2, penalty=penalty)
+    )
 
 
-def _log_likelihood(eta: Floats, target: Floats, size: Floats) -> float:
-    return float(np.sum(size * (target * eta - np.logaddexp(0.0, eta))))
+def two_arms(fit: Multinomial) -> Logit:
+    """Return a multinomial fit of two arms as a logistic regression of the second.
+
+    Parameters
+    ----------
+    fit : Multinomial
+
+    Returns
+    -------
+    Logit
+    """
+    return Logit(
+        fit.beta[0],
+        fit.vcov,
+        fit.probability[:, 1].copy(),
+        fit.converged,
+        fit.separated,
+        fit.separation,
+        fit.log_likelihood,
+        fit.counts,
+        bool(fit.rare),
+        fit.penalty,
+    )

@@ -1,8 +1,8 @@
 """Greedy nearest-neighbour matching on a score, with MatchIt's order and tie rules.
 
-Within a stratum the controls are sorted by score. The nearest control left for a
-treated unit is the next free one on either side of it, which pointers that skip
-the taken ones find in near constant time.
+Controls stand along the score, stratum by stratum. The nearest one left for somebody who
+chooses is the first free one on either side, which pointers past those taken find in near
+constant time.
 """
 
 from __future__ import annotations
@@ -10,8 +10,15 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.numerics.greedy import Priority, choose_greedily
+from baseeval.numerics.line_candidates import LineCandidates
+from baseeval.numerics.restrictions import Restrictions
+from baseeval.numerics.score_line import ScoreLine, lay_out
+
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
+
+_NONE = Restrictions()
 
 
 def match_nearest(
@@ -20,31 +27,43 @@ def match_nearest(
     order: Ints,
     strata: Ints,
     *,
-    ratio: int = 1,
+    ratio: int | Ints = 1,
     replace: bool = False,
+    reuse: int | None = None,
     caliper: float = np.inf,
+    priority: Priority = "given",
+    restrictions: Restrictions = _NONE,
 ) -> Ints:
     """Pair each treated row with its nearest controls.
 
     Parameters
     ----------
     score : ndarray, shape (n,)
+        Finite.
     treated : ndarray of bool, shape (n,)
     order : ndarray of int, shape (t,)
-        Treated rows in the order in which they choose.
+        Treated rows in the order in which they choose; with another `priority`,
+        the order of those equally far from their nearest.
     strata : ndarray of int, shape (n,)
         Rows are paired only within a stratum.
-    ratio : int
-        Controls a treated row may have; all choose once before any chooses again.
+    ratio : int, or ndarray of int, shape (t,)
+        Controls a treated row may have, the same for all or one number for each of
+        `order`; all choose once before any chooses again.
     replace : bool
         Whether a control may serve more than one treated row.
+    reuse : int, optional
+        With `replace`, how many it may serve at most.
     caliper : float
         Largest allowed difference of scores.
+    priority : {"given", "closest", "farthest"}
+        Who chooses next: see `choose_greedily`.
+    restrictions : Restrictions
+        What else partners must or must not share.
 
     Returns
     -------
     ndarray of int, shape (m, 2)
-        Treated row and control row, by round and then by order. Of two controls
+        Treated row and control row, in the order of the choices. Of two controls
         equally near, one on each side, the one of the lower score is taken; of
         several with one score, the one next to the treated row in the order of
         (score, row).
@@ -56,65 +75,70 @@ def match_nearest(
     >>> match_nearest(score, treated, np.array([0]), np.zeros(4, dtype=np.intp)).tolist()
     [[0, 2]]
     """
-    lines = {}
-    for stratum in np.unique(strata[order]):
-        lines[stratum] = _Line(score, np.flatnonzero(strata == stratum), treated, replace)
-    pairs = []
-    choosing = list(order)
-    for _ in range(ratio):
-        lucky = []
-        for row in choosing:
-            found = lines[strata[row]].nearest(row, score[row], caliper)
-            if found >= 0:
-                pairs.append((row, found))
-                lucky.append(row)
-        choosing = lucky
-    return np.array(pairs, dtype=np.intp).reshape(-1, 2)
+    line = lay_out(score, treated, strata)
+    caliper = min(caliper, float(np.finfo(float).max))
+    wanted = np.broadcast_to(ratio, len(order))
+    if priority == "given" and not replace and not restrictions.any:
+        return _take_in_turn(line, score, order, wanted, caliper)
+    candidates = LineCandidates(
+        line,
+        score,
+        order,
+        caliper=caliper,
+        reuse=(reuse or np.inf) if replace else 1,
+        restrictions=restrictions,
+    )
+    return line.pairs(order, *choose_greedily(candidates, wanted.tolist(), priority))
 
 
-class _Line:
-    """The controls of one stratum along the score, with those taken skipped."""
+def _take_in_turn(
+    line: ScoreLine, score: Floats, order: Ints, wanted: Ints, caliper: float
+) -> Ints:
+    """Choose in the order given, each control once: `choose_greedily` in one tight loop.
 
-    def __init__(
-        self, score: Floats, rows: Ints, treated: NDArray[np.bool_], replace: bool
-    ) -> None:
-        ranked = rows[np.argsort(score[rows], kind="stable")]
-        is_control = ~treated[ranked]
-        self.controls = ranked[is_control]
-        self.scores = score[self.controls]
-        before: Ints = np.cumsum(is_control) - is_control
-        gaps = dict(zip(ranked.tolist(), before.tolist(), strict=True))
-        size = len(self.controls)
-        self.replace = replace
-        # Slot k + 1 is control k; slots 0 and size + 1 are the two ends.
-        self.left = list(range(size + 2))
-        self.right = list(range(size + 2))
-        self.reach = {row: [gap, gap + 1] for row, gap in gaps.items()}
-        self.size = size
-
-    def nearest(self, row: int, at: float, caliper: float) -> int:
-        """Return the nearest control left for a treated row, and take it; -1 if none."""
-        reach = self.reach[row]
-        low, high = _root(self.left, reach[0]), _root(self.right, reach[1])
-        far = np.inf
-        down = at - self.scores[low - 1] if low > 0 else far
-        up = self.scores[high - 1] - at if high <= self.size else far
-        if min(down, up) > caliper or min(down, up) == far:
-            return -1
-        slot = low if down <= up else high
-        if self.replace:
-            # Its own next choices lie beyond; other rows still see the control.
-            reach[0 if slot == low else 1] += -1 if slot == low else 1
-        else:
-            self.left[slot], self.right[slot] = slot - 1, slot + 1
-        return int(self.controls[slot - 1])
-
-
-def _root(pointers: list[int], slot: int) -> int:
-    """Follow pointers to the first free slot, shortening the path on the way."""
-    root = slot
-    while pointers[root] != root:
-        root = pointers[root]
-    while pointers[slot] != root:
-        pointers[slot], slot = root, pointers[slot]
-    return root
+    Not the free controls but the gaps between them are kept. A gap is known by the slot that ends
+    it; one that has been swallowed points to a later one of the same stretch of slots taken.
+    """
+    points = line.points.data
+    pointers = np.arange(len(points), dtype=np.int32)
+    ends, starts = pointers.data, pointers.copy().data  # a gap's pointer; its stretch's first slot
+    gaps, at = line.gaps_of(order), score[order]
+    choosers: list[Ints] = [np.empty(0, dtype=np.intp)]
+    slots: list[Ints] = [np.empty(0, dtype=np.intp)]
+    asked = np.flatnonzero(wanted > 0)
+    turn = 0
+    while len(asked):
+        picks: list[int] = []
+        for gap, here in zip(pointers[gaps[asked]].data, at[asked].data, strict=True):
+            end = ends[gap]
+            while end != gap:
+                ends[gap] = further = ends[end]
+                gap, end = further, ends[further]
+            low = starts[gap] - 1
+            down, up = here - points[low], points[gap] - here
+            if down <= up:
+                if down > caliper:
+                    picks.append(-1)
+                    continue
+                ends[low] = gap
+                starts[gap] = starts[low]
+                picks.append(low)
+            else:
+                if up > caliper:
+                    picks.append(-1)
+                    continue
+                after = gap + 1
+                end = ends[after]
+                while end != after:
+                    ends[after] = further = ends[end]
+                    after, end = further, ends[further]
+                ends[gap] = after
+                starts[after] = starts[gap]
+                picks.append(gap)
+        picked = np.array(picks, dtype=np.intp)
+        asked = asked[picked >= 0]
+        choosers.append(asked)
+        slots.append(picked[picked >= 0])
+        turn += 1
+        asked = asked[wanted[asked] > turn]
+    return line.pairs(order, np.concatenate(choosers), np.concatenate(slots))
