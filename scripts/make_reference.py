@@ -26,21 +26,28 @@ def reference() -> str:
         "in the [glossary](glossary.md), derivations in [methods](methods/).",
         "## Designs",
         table(
-            ("name", "what it does", "estimands", "source"),
+            ("name", "what it does", "estimands", "of all arms at once", "settings", "source"),
             [
-                (f"`{s.name}`", s.summary, ", ".join(s.estimands), s.source)
+                (
+                    f"`{s.name}`",
+                    s.summary,
+                    ", ".join(s.estimands),
+                    ", ".join(s.estimands_of_several) or "no",
+                    ", ".join(f"`{name}`" for name in s.settings),
+                    s.source,
+                )
                 for s in DESIGNS.values()
             ],
         ),
         "## Models",
         table(
-            ("name", "what it does", "outcomes", "designs it carries", "inference", "source"),
+            ("name", "what it does", "outcomes", "carries designs", "inference", "source"),
             [
                 (
                     f"`{s.name}`",
                     s.summary,
                     ", ".join(s.kinds),
-                    ", ".join(s.designs),
+                    "yes" if s.carries_designs else "no",
                     f"`{s.inference}`",
                     s.source,
                 )

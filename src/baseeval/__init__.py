@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from baseeval.cohort.building import Cohort, build_cohort
     from baseeval.contracts.schema import table_schema
     from baseeval.design.balancing import check_balance
-    from baseeval.design.deciding import weight
     from baseeval.design.matching import match
+    from baseeval.design.peers import match_peers
+    from baseeval.design.weighting import weight
     from baseeval.disclosure.releasing import release
     from baseeval.disclosure.screening import screen
     from baseeval.effects.estimating import estimate
@@ -78,6 +79,7 @@ _HOMES = {
     "list_bases": "registering",
     "make_key": "sources.pseudonyms",
     "match": "design.matching",
+    "match_peers": "design.peers",
     "new_study": "starters.beginning",
     "outcome_template": "catalogue",
     "read_study": "study",
@@ -87,7 +89,7 @@ _HOMES = {
     "screen": "disclosure.screening",
     "simulate": "worlds",
     "table_schema": "contracts.schema",
-    "weight": "design.deciding",
+    "weight": "design.weighting",
     "world_page": "reporting.world_html",
     "write_register": "registering",
     "write_simulation": "worlds",
@@ -125,6 +127,7 @@ __all__ = [
     "list_bases",
     "make_key",
     "match",
+    "match_peers",
     "new_study",
     "outcome_template",
     "read_study",

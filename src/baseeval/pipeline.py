@@ -7,16 +7,18 @@ from dataclasses import dataclass, replace
 import pandas as pd
 
 from baseeval.cohort.building import Cohort
-from baseeval.design.balancing import check_balance
-from baseeval.design.deciding import decide
+from baseeval.design.balancing import LIMIT, check_balance
+from baseeval.design.deciding import decide, decide_all
+from baseeval.design.gate import Judged, judge_designs
 from baseeval.effects.bounding import bound_rows
 from baseeval.effects.estimating import estimate_one, finish, plain
 from baseeval.effects.occasions import covered, occasions
 from baseeval.effects.registry import MODELS
 from baseeval.effects.rows import empty_row
 from baseeval.effects.spec import ModelSpec
+from baseeval.effects.verdict import GATE_FAILED
 from baseeval.errors import EstimationError
-from baseeval.results import Balance, Effect, Weights, unreleased_table
+from baseeval.results import CONTRASTS, Balance, Effect, Weights, unreleased_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,11 +32,14 @@ class Designs:
     failed : dict
         (contrast, method) -> the reason, for those that do not exist.
     balance : Balance
+    gate : Judged
+        Also of the design `none`, where there is a gate and a model falls back on it.
     """
 
     made: dict[tuple[str, str], Weights]
     failed: dict[tuple[str, str], EstimationError]
     balance: Balance
+    gate: Judged
 
 
 def make_designs(cohort: Cohort) -> Designs:
@@ -50,13 +55,27 @@ def make_designs(cohort: Cohort) -> Designs:
     """
     made: dict[tuple[str, str], Weights] = {}
     failed: dict[tuple[str, str], EstimationError] = {}
-    for contrast in cohort.contrasts:
-        for method in cohort.plan.design.methods or ["none"]:
+    is_common = cohort.plan.design.target == "common" and len(cohort.contrasts) == len(CONTRASTS)
+    for method in _asked(cohort):
+        if is_common:
+            try:
+                whole = decide_all(cohort, method)
+                made |= {(contrast, method): whole[contrast] for contrast in cohort.contrasts}
+            except EstimationError as error:
+                failed |= {(contrast, method): error for contrast in cohort.contrasts}
+            continue
+        for contrast in cohort.contrasts:
             try:
                 made[contrast, method] = decide(cohort, contrast, method)
             except EstimationError as error:
                 failed[contrast, method] = error
-    return Designs(made, failed, check_balance(made.values()))
+    gate = cohort.plan.gate
+    if gate is None:
+        balance = check_balance(made.values())
+    else:
+        limit = LIMIT if gate.largest_smd is None else gate.largest_smd
+        balance = check_balance(made.values(), limit=limit, icc=gate.icc)
+    return Designs(made, failed, balance, _judged(cohort, made, balance))
 
 
 def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
@@ -73,15 +92,16 @@ def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
         From `unreleased_table`, before disclosure control.
     """
     times = occasions(cohort)
-    asked = cohort.plan.design.methods or ["none"]
     rows: list[Effect] = []
-    poor = _poor_overlap(designs.balance)
+    poor, failing = _poor_overlap(designs.balance), designs.gate.failing()
+    shows = cohort.plan.gate is not None and cohort.plan.gate.show_failed
     for contrast in cohort.contrasts:
         here = list(covered(times, contrast))
         for name in cohort.plan.analysis.models:
             spec = MODELS[name]
-            methods = [method for method in asked if method in spec.designs] or ["none"]
+            methods = _asked(cohort) if spec.carries_designs else ["none"]
             for method in methods:
+                fails = (contrast, method) in failing
                 headline = name == cohort.plan.analysis.models[0] and method == methods[0]
                 chosen = _design(cohort, designs, contrast, method, spec)
                 for time in here:
@@ -89,11 +109,47 @@ def estimate_all(cohort: Cohort, designs: Designs) -> pd.DataFrame:
                         flags = (chosen.flag,)
                         made = [empty_row(cohort, time, contrast, method, spec, headline, flags)]
                     else:
-                        made = [estimate_one(cohort, time, chosen, spec, headline)]
-                        if headline:
+                        bare = fails and not shows
+                        made = [estimate_one(cohort, time, chosen, spec, headline, count_only=bare)]
+                        if headline and not bare:
                             made += bound_rows(cohort, time, chosen, spec, made[0])
+                    if fails:
+                        made = [replace(row, flags=(*row.flags, GATE_FAILED)) for row in made]
                     rows += [_flag_overlap(row, poor) for row in made]
     return unreleased_table(finish(cohort, rows))
+
+
+def _judged(cohort: Cohort, made: dict[tuple[str, str], Weights], balance: Balance) -> Judged:
+    """Hold every design against the gate, and where there is one what models fall back on."""
+    gate = cohort.plan.gate
+    fallen = _fallbacks(cohort) if gate is not None else []
+    tables = [balance.overlap, check_balance(fallen).overlap] if fallen else [balance.overlap]
+    overlap = pd.concat([table for table in tables if len(table)] or tables)
+    return judge_designs([*made.values(), *fallen], overlap, gate)
+
+
+def _fallbacks(cohort: Cohort) -> list[Weights]:
+    """Return the design `none` of each contrast, if a model runs without those that are named.
+
+    It is judged on the plan's covariates, also for a model that uses none of them; without, where
+    an arm has nobody with all of them.
+    """
+    specs = [MODELS[name] for name in cohort.plan.analysis.models]
+    alone = [spec for spec in specs if not spec.carries_designs]
+    if not alone or "none" in _asked(cohort):
+        return []
+    found = []
+    for contrast in cohort.contrasts:
+        for uses in (True, False):
+            made = _design_none(cohort, contrast, replace(alone[0], uses_covariates=uses))
+            if isinstance(made, Weights):
+                found.append(made)
+                break
+    return found
+
+
+def _asked(cohort: Cohort) -> list[str]:
+    return cohort.plan.design.methods or ["none"]
 
 
 def _design(
@@ -101,6 +157,10 @@ def _design(
 ) -> Weights | EstimationError:
     if method != "none":
         return designs.failed.get((contrast, method)) or designs.made[contrast, method]
+    return _design_none(cohort, contrast, spec)
+
+
+def _design_none(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights | EstimationError:
     try:
         return plain(cohort, contrast, spec)
     except EstimationError as error:

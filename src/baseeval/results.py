@@ -9,8 +9,9 @@ pupils on the way is a :class:`Flow`.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -35,6 +36,9 @@ CONTRASTS: Mapping[str, tuple[str, str]] = MappingProxyType(
     }
 )
 
+#: A design over all three arms at once, in the place of a contrast.
+ALL_ARMS = "all_arms"
+
 #: Column -> (kind, meaning). Later work appends, never reorders.
 RESULT_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
     {
@@ -44,7 +48,7 @@ RESULT_COLUMNS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "form": ("text", "level, change from the baseline wave, or gap to matched peers"),
         "wave": ("text", "Occasion of measurement; empty where the study has one"),
         "contrast": ("text", "The two arms compared, first minus second"),
-        "estimand": ("text", "ATT, ATC, ATE or ATO"),
+        "estimand": ("text", "ATT, ATC, ATE, ATO, ATM or ATEN"),
         "target": ("text", "The pupils whom the answer is about"),
         "design": ("text", "How pupils were matched or weighted; none where they were not"),
         "model": ("text", "How the effect was estimated"),
@@ -144,8 +148,16 @@ FLAGS: Mapping[str, str] = MappingProxyType(
         "nothing_adjusted": "Pupils are compared as they are: nothing is adjusted for",
         "imbalance": "The groups still differ on a covariate by more than the stated limit",
         "high_missing": "Many pupils are missing from this row, or many more in one arm",
-        "separation": "The covariates tell the arms apart completely, so weights do not exist",
+        "separation": (
+            "The covariates tell the arms apart, for all pupils or for some: no weights exist"
+        ),
+        "heavy_weight": "One pupil holds more than a quarter of the weight of an arm",
+        "no_common_support": "No pupil of the target has somebody alike in every other arm",
         "design_failed": "The design could not be made for this contrast",
+        "gate_failed": (
+            "The comparison failed what the plan's gate asks before outcomes are read; it answers "
+            "nothing, and its numbers stand only where the plan said beforehand that they should"
+        ),
         "model_failed": "The model could not be fitted to this contrast",
         "singular_fit": "A variance between schools was estimated at zero",
         "school_average": (
@@ -186,6 +198,31 @@ FLAGS: Mapping[str, str] = MappingProxyType(
             "other"
         ),
         "suppressed": "Withheld so that no pupil or school can be recognised",
+    }
+)
+
+
+#: Of balance: the largest difference of any pair of three arms or more, in place of a contrast.
+WORST_PAIR = "worst_pair"
+
+#: How alike a standardised difference leaves two arms -> (its largest size, what follows). The
+#: bands are those of the What Works Clearinghouse (Standards Handbook 5.0, baseline equivalence).
+BALANCE_BANDS: Mapping[str, tuple[float, str]] = MappingProxyType(
+    {
+        "alike": (0.05, "The arms are alike on this covariate"),
+        "adjust": (0.25, "The model has to adjust for this covariate"),
+        "not_comparable": (np.inf, "The arms cannot be compared on this covariate"),
+    }
+)
+
+#: What chance could have to do with a standardised difference, all covariates of a comparison
+#: taken together.
+CHANCE: Mapping[str, str] = MappingProxyType(
+    {
+        "over_limit": "Larger than the stated limit, beyond chance",
+        "beyond_chance": "More than chance, yet not shown to be larger than the stated limit",
+        "could_be_chance": "Chance alone could make a difference as large as this",
+        "unknown": "An arm lies in one school, so what chance does cannot be told",
     }
 )
 
@@ -248,7 +285,7 @@ class Effect:
 
 
 def target_of(contrast: str, estimand: str) -> str:
-    """Return whom an estimand of a contrast is about.
+    """Return whom an estimand of a contrast of two arms is about.
 
     Parameters
     ----------
@@ -268,6 +305,52 @@ def target_of(contrast: str, estimand: str) -> str:
     """
     first, second = CONTRASTS.get(contrast, ("first", "second"))
     return {"ATT": first, "ATC": second}.get(estimand, "union")
+
+
+def balance_band(smd: float) -> str:
+    """Return the band that a standardised difference falls into.
+
+    Parameters
+    ----------
+    smd : float
+        NaN where the arms differ on a covariate that varies in neither.
+
+    Returns
+    -------
+    str
+        A key of :data:`BALANCE_BANDS`.
+
+    Examples
+    --------
+    >>> balance_band(0.05), balance_band(-0.2), balance_band(0.3)
+    ('alike', 'adjust', 'not_comparable')
+    """
+    for band, (most, _) in BALANCE_BANDS.items():
+        if abs(smd) <= most:
+            return band
+    return "not_comparable"
+
+
+def worst_chance(codes: Iterable[str]) -> str:
+    """Return what is said of several differences: the code that weighs most.
+
+    Parameters
+    ----------
+    codes : iterable of str
+        Keys of :data:`CHANCE`; others are passed over.
+
+    Returns
+    -------
+    str
+        Empty where there is none.
+
+    Examples
+    --------
+    >>> worst_chance(["could_be_chance", "unknown", "beyond_chance"])
+    'beyond_chance'
+    """
+    told = set(codes)
+    return next((code for code in CHANCE if code in told), "")
 
 
 _DTYPES = {"text": "string", "number": "float64", "count": "Int64", "flag": "bool"}
@@ -324,6 +407,28 @@ def unreleased_table(effects: Sequence[Effect]) -> pd.DataFrame:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Estimation:
+    """How weights were estimated, so that an interval can account for it.
+
+    With theta the q numbers estimated: theta's estimator solves sum of `scores`
+    = 0, and to first order moves with row i's score s_i by `bread` @ s_i.
+
+    Parameters
+    ----------
+    scores : ndarray, shape (n, q)
+        Each row's estimating function at the estimate; columns add up to zero.
+    bread : ndarray, shape (q, q)
+        Inverse of minus the derivative of the summed scores by theta.
+    d_weights : ndarray, shape (n, q)
+        Derivative of each row's weight by theta.
+    """
+
+    scores: Floats
+    bread: Floats
+    d_weights: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Weights:
     """What a design decided: one weight a row, and how it was reached.
 
@@ -331,9 +436,9 @@ class Weights:
     ----------
     weights : ndarray, shape (n,)
         One number a row of the data, zero for a row that is not used. Under
-        ATT the rows of the first arm have weight one.
-    treated : ndarray of bool, shape (n,)
-        True for the first arm of the contrast.
+        ATT the rows of the target's arm have weight one.
+    arm : ndarray of int, shape (n,)
+        Position of each row's arm in `arms`; 0 is the first.
     covariates : ndarray, shape (n, p)
         The columns that were to be balanced, without an intercept: a number has
         one, a category one for each level.
@@ -341,53 +446,140 @@ class Weights:
         Names of those columns; a number's level is empty.
     method, estimand, target : str
         How the weights were made, and whom the answer is about.
+    arms : tuple of str
+        Two, or all that were weighted at once.
     contrast : str
-        The contrast, empty for a plain table.
+        The contrast; empty for a plain table and for all arms at once.
     pupil : ndarray of str, shape (n,)
         Pupil of each row, or the row's label in a plain table.
     school : ndarray of str, shape (n,)
         School of each row; empty where a plain table names none.
-    propensity : ndarray, shape (n,), optional
-        Fitted probability of the first arm, where the method has one.
+    base : ndarray, shape (n,), optional
+        Survey or attrition weights that the weights hold already.
+    propensity : ndarray, shape (n,) or (n, k), optional
+        Fitted probability of the first arm, or of each of more than two.
     pairs : pandas.DataFrame, optional
-        ``first_row, second_row, first_id, second_id``, for matching.
+        ``first_row, second_row, first_id, second_id`` (and ``third_*``), for
+        matching.
+    subclass : ndarray of int, shape (n,), optional
+        Set or subclass of each row, from 0; -1 for a row in none.
+    estimation : Estimation, optional
+        Where it was asked for and the method has it.
     flags : tuple of str
         Codes of :data:`FLAGS`.
+    notes : tuple of str
+        For the holder of the data: counts and categories, which do not leave.
     """
 
     weights: Floats
-    treated: NDArray[np.bool_]
+    arm: NDArray[np.intp]
     covariates: Floats
     names: tuple[tuple[str, str], ...]
     method: str
     estimand: str
     target: str
+    arms: tuple[str, ...] = ("first", "second")
     contrast: str = ""
     pupil: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
     school: NDArray[np.str_] = field(default_factory=lambda: np.empty(0, dtype=str))
+    base: Floats | None = None
     propensity: Floats | None = None
     pairs: pd.DataFrame | None = None
+    subclass: NDArray[np.intp] | None = None
+    estimation: Estimation | None = None
     flags: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    @property
+    def treated(self) -> NDArray[np.bool_]:
+        """Return which rows belong to the first arm, shape (n,)."""
+        first: NDArray[np.bool_] = self.arm == 0
+        return first
+
+    def between(self, first: str, second: str, contrast: str = "") -> Weights:
+        """Return two of the arms, first minus second, with the weights that they have.
+
+        Parameters
+        ----------
+        first, second : str
+            Names of arms.
+        contrast : str
+
+        Returns
+        -------
+        Weights
+            About the same target; the propensity is that of the first of the two.
+
+        Examples
+        --------
+        >>> three = Weights(weights=np.ones(3), arm=np.array([0, 1, 2]),
+        ...     covariates=np.zeros((3, 1)), names=(("age", ""),), method="none",
+        ...     estimand="ATE", target="common", arms=("a", "b", "c"))
+        >>> three.between("a", "c").arm.tolist()
+        [0, 1]
+        """
+        places = self.arms.index(first), self.arms.index(second)
+        rows = np.isin(self.arm, places)
+        score = self.propensity
+        if score is not None and score.ndim == 2:
+            both = score[rows][:, places]
+            score = both[:, 0] / both.sum(axis=1)
+        elif score is not None:
+            score = score[rows] if places[0] == 0 else 1 - score[rows]
+        parts: dict[str, Any] = {
+            name: None if value is None else value[rows]
+            for name, value in (
+                ("pupil", self.pupil if len(self.pupil) else None),
+                ("school", self.school if len(self.school) else None),
+                ("base", self.base),
+                ("subclass", self.subclass),
+            )
+        }
+        return replace(
+            self,
+            weights=self.weights[rows],
+            arm=np.where(self.arm[rows] == places[0], 0, 1).astype(np.intp),
+            covariates=self.covariates[rows],
+            arms=(first, second),
+            contrast=contrast,
+            propensity=score,
+            pairs=None,
+            estimation=None,
+            **{name: part for name, part in parts.items() if part is not None},
+        )
 
 
 @dataclass(frozen=True, slots=True)
 class Balance:
-    """How alike two arms are, before and after a design.
+    """How alike arms are, before and after a design.
 
     Parameters
     ----------
     table : pandas.DataFrame
-        One row a covariate (or level of a category): ``contrast, design,
-        covariate, level, mean_first_before, ..., smd_before, smd_after,
-        variance_ratio_before, variance_ratio_after, ks_before, ks_after``
-        and the counts that disclosure control needs.
+        One row a covariate (or level of a category) and pair of arms: ``contrast,
+        design, estimand, covariate, level, mean_first_before, ..., smd_before,
+        smd_after, variance_ratio_before, variance_ratio_after, ks_before,
+        ks_after``, the counts that disclosure control needs, ``denominator``
+        (what differences are divided by), ``kind`` (mean or share), ``ecdf_mean_*,
+        ovl_*``, the parts ``smd_between_*`` and ``smd_within_*`` schools,
+        ``pair_distance``, ``se_after, p_chance, p_over_limit``, and the codes
+        ``band`` (:data:`BALANCE_BANDS`) and ``chance`` (:data:`CHANCE`). Three arms
+        or more have a further row for their worst pair, whose contrast is
+        :data:`WORST_PAIR`.
     overlap : pandas.DataFrame
-        One row a contrast and design: effective sizes and the share of the
-        target that has somebody alike in the other arm.
+        One row a pair of arms and design: effective sizes, design effects and the
+        share of the target that has somebody alike in the other arm.
+    target : pandas.DataFrame, optional
+        Each arm against the population that the answer is about.
+    propensity : pandas.DataFrame, optional
+        How each arm lies over the chance of being in the first of its pair, were
+        both equally large.
     """
 
     table: pd.DataFrame
     overlap: pd.DataFrame
+    target: pd.DataFrame | None = None
+    propensity: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,11 +8,12 @@ from typing import Any
 
 from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.design.registry import DESIGNS
+from baseeval.design.spec import DesignSpec
 from baseeval.disclosure.profiles import PROFILES
 from baseeval.effects.registry import MODELS
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import PlanError, Problem
-from baseeval.plan import Plan, nearest, plan_from_keys, read_keys
+from baseeval.plan import DesignSection, Plan, nearest, plan_from_keys, read_keys
 
 
 def read_study(path: str | Path) -> Plan:
@@ -107,23 +108,40 @@ def _names(file: str, written: dict[str, Any]) -> list[Problem]:
 def _capabilities(plan: Plan) -> list[Problem]:
     """Name what is asked of a design that it cannot do."""
     where = f"{plan.path.name}, [design] methods"
-    estimand, problems = plan.design.estimand, []
-    for name in plan.design.methods:
-        spec = DESIGNS.get(name)
-        if spec is None:
-            continue
-        if estimand not in spec.estimands:
-            serve = [n for n, other in DESIGNS.items() if estimand in other.estimands]
-            problems.append(
-                Problem(
-                    where,
-                    f"`{name}` cannot serve the estimand {estimand}",
-                    f"It serves {', '.join(spec.estimands)}; {estimand} is served by "
-                    f"{', '.join(serve)}.",
-                )
-            )
+    section, problems = plan.design, []
+    specs = {name: DESIGNS[name] for name in section.methods if name in DESIGNS}
+    for name, spec in specs.items():
+        problems += _estimand_served(where, section, spec)
         if spec.needs_covariates and not (plan.covariates.adjust or plan.covariates.exact):
             problems.append(
                 Problem(where, f"`{name}` needs covariates", "Name some in [covariates] adjust.")
             )
+    read = {setting for spec in specs.values() for setting in spec.settings}
+    for key in sorted(set(section.settings()) - read):
+        readers = [name for name, spec in DESIGNS.items() if key in spec.settings]
+        problems.append(
+            Problem(
+                f"{plan.path.name}, [design] {key}",
+                "none of the designs named in `methods` reads this",
+                f"Leave it out, or name one that does: {', '.join(readers)}.",
+            )
+        )
     return problems
+
+
+def _estimand_served(where: str, section: DesignSection, spec: DesignSpec) -> list[Problem]:
+    def served(each: DesignSpec) -> tuple[str, ...]:
+        return each.estimands_of_several if section.target == "common" else each.estimands
+
+    if section.estimand in served(spec):
+        return []
+    of_all = " of all arms at once" if section.target == "common" else ""
+    serve = [name for name, other in DESIGNS.items() if section.estimand in served(other)]
+    its = ", ".join(served(spec)) or "none"
+    return [
+        Problem(
+            where,
+            f"`{spec.name}` cannot serve the estimand {section.estimand}{of_all}",
+            f"It serves {its}; {section.estimand} is served by {', '.join(serve) or 'none'}.",
+        )
+    ]

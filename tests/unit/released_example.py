@@ -12,11 +12,18 @@ from baseeval.disclosure import shapes
 from baseeval.disclosure.released import (
     About,
     EligibilityAbout,
+    GateAbout,
     OutcomeAbout,
     PlacementAbout,
     Released,
 )
-from baseeval.results import CONTRASTS, RESULT_COLUMNS, Effect, results_table
+from baseeval.results import (
+    CONTRASTS,
+    RESULT_COLUMNS,
+    Effect,
+    balance_band,
+    results_table,
+)
 
 ARMS = {"base": (40, 5), "host_mainstream": (45, 5), "non_host": (40, 2)}
 HASH = "5f2c1b7e" * 8
@@ -197,13 +204,49 @@ def balance() -> pd.DataFrame:
                 "variance_ratio_after": 1.05,
                 "ks_before": 0.2,
                 "ks_after": 0.06,
+                "denominator": f"SD of {CONTRASTS[contrast][0]}",
+                "kind": "share" if level else "mean",
+                "ecdf_mean_before": 0.1,
+                "ecdf_mean_after": 0.03,
+                "ovl_before": 0.8,
+                "ovl_after": 0.97,
+                "smd_between_before": before / 3,
+                "smd_between_after": after / 3,
+                "smd_within_before": before * 2 / 3,
+                "smd_within_after": after * 2 / 3,
+                "se_after": 0.19,
+                "band": balance_band(after),
+                "chance": "beyond_chance" if abs(after) > 0.18 else "could_be_chance",
             }
             if withheld:
-                row |= {
-                    name: np.nan for name in row if name.startswith(("mean", "smd", "var", "ks"))
-                }
+                numbers = ("mean", "smd", "var", "ks", "ecdf", "ovl", "se_")
+                row |= {name: np.nan for name in row if name.startswith(numbers)}
+                row |= {"band": "", "chance": ""}
             rows.append(row | {"status": "suppressed" if withheld else ""})
-    return pd.DataFrame(rows)
+    return shapes.shaped(rows, shapes.BALANCE)
+
+
+def propensity() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for contrast, arms in CONTRASTS.items():
+        edges = {arms[0]: (0.0, 0.35, 0.5, 0.65, 1.0), arms[1]: (0.0, 0.1, 0.25, 0.45, 1.0)}
+        for arm, (start, *ends) in edges.items():
+            for low, high in zip((start, *ends), ends, strict=False):
+                after = 0.25 if arm == arms[0] else high - low
+                lines.append([contrast, "entropy", "ATT", arm, low, high, 15, 0.25, after, ""])
+    return table_of(shapes.PROPENSITY, lines)
+
+
+def describes() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for contrast, (first, _) in CONTRASTS.items():
+        of = [contrast, "entropy", "ATT", first]
+        if contrast == "base_vs_host":
+            lines.append([*of, "prior", "", "mean", np.nan, np.nan, np.nan, "suppressed"])
+            continue
+        lines.append([*of, "prior", "", "mean", 0.52, 0.48, 0.14, ""])
+        lines.append([*of, "fsm", "yes", "share", 0.3, 0.3, 0.02, ""])
+    return table_of(shapes.DESCRIBES, lines)
 
 
 def overlap() -> pd.DataFrame:
@@ -491,6 +534,33 @@ def modes() -> pd.DataFrame:
     return table_of(shapes.MODES, lines)
 
 
+def gate() -> pd.DataFrame:
+    values = {
+        "largest_smd": (0.25, 0.04),
+        "overlap": (float("nan"), 0.02),
+        "schools_per_arm": (2.0, 3.0),
+        "effective_size": (15.0, 25.0),
+        "smallest_detectable_effect": (float("nan"), 0.9),
+    }
+    lines: list[list[object]] = []
+    for contrast in CONTRASTS:
+        for design in ("entropy", "nearest", "none"):
+            for rule, (threshold, value) in values.items():
+                passed = "not asked" if threshold != threshold else "yes"
+                lines.append([contrast, design, rule, threshold, value, passed, ""])
+    return table_of(shapes.GATE, lines)
+
+
+def respondents() -> pd.DataFrame:
+    lines: list[list[object]] = []
+    for contrast in CONTRASTS:
+        for design in ("entropy", "nearest"):
+            for wave in ("2", "3"):
+                asked = ["belonging", "level", wave, contrast, design, "ATT"]
+                lines.append([*asked, 40, 60, 40.0, 45.0, 3, 4, 0.07, ""])
+    return table_of(shapes.RESPONDENTS, lines)
+
+
 def table_of(columns: Mapping[str, str], lines: Sequence[Sequence[object]]) -> pd.DataFrame:
     return shapes.shaped([dict(zip(columns, line, strict=True)) for line in lines], columns)
 
@@ -510,6 +580,10 @@ def released_example(
         results=pd.concat(tables, ignore_index=True),
         balance=balance(),
         overlap=overlap(),
+        propensity=propensity(),
+        describes=describes(),
+        gate=gate(),
+        respondents=respondents(),
         flow=flow(),
         descriptions=descriptions(),
         missing=missing(),
@@ -552,6 +626,11 @@ def released_example(
                 types=("sen_unit", "resourced_provision"),
                 host_at_least=3,
             ),
+            gate=GateAbout(
+                thresholds={"largest_smd": 0.25, "schools_per_arm": 2.0, "effective_size": 15.0},
+                icc=0.15,
+                power=0.8,
+            ),
             notes=("Two pupils changed group between waves; each stays in the group of wave 1.",),
             inputs=(("pupils.csv", "ab" * 32),),
             versions={"baseeval": "0.1.0", "numpy": "2.3.4", "pandas": "3.1.1"},
@@ -574,7 +653,8 @@ def two_arms() -> Released:
         for name in ("results", "balance", "overlap")
     }
     rest = {name: getattr(whole, name) for name in ("profile", "flow", "descriptions", "missing")}
-    rest |= nothing("need_rules", "movements", "ways_out", "benchmarks", *QUESTIONNAIRES)
+    rest |= nothing("gate", "respondents", "need_rules", "movements", "ways_out", "benchmarks")
+    rest |= nothing(*QUESTIONNAIRES)
     about |= {"eligibility": None, "placement": None}
     return Released(**tables, **rest, attrition=whole.attrition, about=About(**about))
 
@@ -596,7 +676,14 @@ def described_only() -> Released:
         descriptions=described,
         missing=whole.missing.iloc[:0],
         **nothing(
-            "attrition", "need_rules", "movements", "ways_out", "benchmarks", *QUESTIONNAIRES
+            "gate",
+            "respondents",
+            "attrition",
+            "need_rules",
+            "movements",
+            "ways_out",
+            "benchmarks",
+            *QUESTIONNAIRES,
         ),
         about=About(
             study="described",

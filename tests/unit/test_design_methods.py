@@ -11,7 +11,7 @@ import pytest
 from numpy.testing import assert_allclose
 
 import baseeval
-from baseeval.design.nearest_matching import choosing_order, pairs_to_weights
+from baseeval.design.methods.nearest_matching import choosing_order, pairs_to_weights
 from baseeval.errors import DataError, EstimationError, UsageError
 
 
@@ -113,7 +113,7 @@ def test_errors_say_what_is_wrong() -> None:
         data=apart,
         method="propensity",
     )
-    fails(EstimationError, "no weights give the comparison arm", baseeval.weight, data=apart)
+    fails(EstimationError, "no weights of the", baseeval.weight, data=apart)
     fails(
         EstimationError,
         "no pupil has a match",

@@ -14,6 +14,7 @@ from baseeval.disclosure.profiles import get_profile
 from baseeval.disclosure.releasing import release
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.errors import DataError, PlanError
+from baseeval.introducing import about
 from baseeval.measures.kinds import RANK
 from baseeval.pipeline import estimate_all, make_designs
 from baseeval.plan import plan_from_keys
@@ -23,7 +24,6 @@ from baseeval.reporting.method import all_results, methods
 from baseeval.reporting.phrasebook import VARIANTS as SPOKEN
 from baseeval.reporting.sentences import sentence
 from baseeval.results import RESULT_COLUMNS, RESULT_KEY, VARIANTS
-from baseeval.running import about
 
 ARMS = {"column": "arm", "base": ["b"], "host_mainstream": ["h"], "non_host": ["n"]}
 GRADES = ["low", "middle", "high"]

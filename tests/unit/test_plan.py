@@ -135,13 +135,13 @@ def test_every_fault_is_named_at_once(keys):
     keys["outcomes"][1]["revers"] = []
     keys["covariates"]["adjust"][1]["weve"] = 1
     keys["analyses"] = {}
-    keys["gate"] = {}
+    keys["families"] = {}
 
     found = faults(keys)
 
     assert len(found) == 8
     for words in (
-        "[gate]: this section is reserved",
+        "[families]: this section is reserved",
         "[study]: the key `nmae` is not known. Did you mean `name`?",
         "[study] seed: input should be greater than or equal to 0",
         "[data] table: input should be a valid string",

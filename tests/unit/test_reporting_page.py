@@ -119,8 +119,9 @@ def test_same_bytes_twice(study: str, tmp_path: Path) -> None:
         "overlap.csv", "report.html", "results.csv", "results.parquet",
     ]  # fmt: skip
     where_any = [
-        "benchmarks.csv", "completion.csv", "eligibility.csv", "invariance.csv", "items.csv",
-        "modes.csv", "movements.csv", "scales.csv", "ways_out.csv",
+        "benchmarks.csv", "completion.csv", "describes.csv", "eligibility.csv", "gate.csv",
+        "invariance.csv", "items.csv", "modes.csv", "movements.csv", "propensity.csv",
+        "respondents_balance.csv", "scales.csv", "ways_out.csv",
     ]  # fmt: skip
     assert names == sorted([*always, *(where_any if study == "released_example" else [])])
     for name in names:

@@ -116,7 +116,7 @@ def _codes(plan: Plan) -> list[Problem]:
 
 def _names(plan: Plan, tables: Mapping[str, Frame], measures: Sequence[str]) -> list[Problem]:
     """Name columns that could be mistaken for others."""
-    covariates = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
+    covariates = [c.column for c in plan.covariates.every()]
     asked = list(dict.fromkeys([*covariates, *(c for o in plan.outcomes for c in o.columns())]))
     cases = Counter(name.lower() for name in asked)
     taken = (*_TAKEN, plan.data.pupil.lower(), plan.data.school.lower())

@@ -159,7 +159,7 @@ def build_cohort(
     _check_waves(waves, plan, laid.label)
     rows = engine.keep(with_steps(rows, waves))
     baseline = plan.data.baseline_wave
-    names = [c.column for c in (*plan.covariates.adjust, *plan.covariates.exact)]
+    names = [c.column for c in plan.covariates.every()]
     values = laid.covariates
     if values is None:
         values = covariate_table(rows, plan, waves, engine, laid.label)

@@ -46,7 +46,7 @@ def covariate_table(
     DataError
         A covariate changes between waves and no wave is named.
     """
-    covariates = (*plan.covariates.adjust, *plan.covariates.exact)
+    covariates = plan.covariates.every()
     steps = {wave: number for number, wave in enumerate(waves)}
     baseline = plan.data.baseline_wave
     _check_waves(plan, covariates, steps)
@@ -125,7 +125,7 @@ def _check_before(
     if plan.data.baseline_wave is None:
         return
     step = steps[plan.data.baseline_wave]
-    covariates = (*plan.covariates.adjust, *plan.covariates.exact)
+    covariates = plan.covariates.every()
     columns = [c.column for c in covariates if not c.wave and not c.after_placement]
     known = {column: ~nw.col(column).is_null() for column in columns}
     ever = engine.counts(rows, known)

@@ -116,7 +116,7 @@ def predate(
     PlanError
         A covariate that no table has, or that nobody has before time zero.
     """
-    covariates = (*plan.covariates.adjust, *plan.covariates.exact)
+    covariates = plan.covariates.every()
     known = known_columns(tables, measures)
     where = f"{plan.path.name}, [covariates]"
     problems = [

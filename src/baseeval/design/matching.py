@@ -2,25 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace as with_fields
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
-import pandas as pd
 from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.cohort.building import Cohort
-from baseeval.design.nearest_matching import nearest_pairs, pairs_to_weights
-from baseeval.design.propensity import fit_propensity
-from baseeval.design.requests import check_choice, check_method, made_weights, requested_sample
-from baseeval.design.sample import DesignSample
-from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.design.making import make_design
+from baseeval.design.requests import caliper_columns, focal_arm, requested_sample
+from baseeval.design.settings import Settings
 from baseeval.results import Weights
 
 Floats = NDArray[np.float64]
-
-_DECIMALS = 12
 
 
 def match(
@@ -31,40 +26,102 @@ def match(
     contrast: str | None = None,
     method: str = "nearest",
     distance: str | Floats = "logit",
+    mahalanobis: Sequence[str] = (),
     ratio: int = 1,
     replace: bool = False,
-    caliper: float | None = None,
-    caliper_unit: str = "sd",
+    reuse: int | None = None,
+    caliper: float | Mapping[str, float] | None = None,
+    caliper_unit: str | Mapping[str, str] = "sd",
     exact: Sequence[str] | None = None,
+    anti_exact: Sequence[str] = (),
     order: str | None = None,
+    prefer: str = "",
+    school_cost: str = "both",
+    schools_each: int = 1,
+    keep_schools: float | None = None,
+    subclasses: int = 6,
+    min_per_arm: int = 1,
+    cutpoints: Mapping[str, Any] | None = None,
+    grouping: Mapping[str, Sequence[Sequence[str]]] | None = None,
+    min_controls: float | None = None,
+    max_controls: float | None = None,
+    tolerance: float = 0.05,
+    profile: bool = False,
+    time_limit: float = 60.0,
+    propensity: str = "auto",
     estimand: str = "ATT",
+    focal: str | None = None,
+    school: str | None = None,
+    sampling_weights: str | None = None,
+    largest_share: float | None = None,
+    seed: int = 0,
 ) -> Weights:
-    """Match the pupils of one arm with like pupils of the other.
+    """Match the pupils of one arm with like pupils of the others.
 
     Parameters
     ----------
-    data, treated, covariates, contrast
+    data, treated, covariates, contrast, exact, focal, school, sampling_weights
         As in :func:`weight`.
     method : str
-        nearest.
+        nearest, optimal, full, subclass, exact, cem, cardinality, schools or triplets.
     distance : str or ndarray, shape (n,)
-        logit (fitted probability), linear_logit (its log odds), or scores of
-        one's own.
+        logit (fitted probability), linear_logit (its log odds), mahalanobis, or
+        scores of one's own.
+    mahalanobis : sequence of str
+        Covariates whose Mahalanobis distance ranks partners within a caliper on
+        the propensity.
     ratio : int
         Partners a pupil may have.
     replace : bool
         Whether a pupil may be the partner of several.
-    caliper : float, optional
-        Largest distance allowed.
-    caliper_unit : str
-        sd (standard deviations of the distance over all rows) or raw.
-    exact : sequence of str, optional
-        Partners agree on these.
+    reuse : int, optional
+        Of how many at most; asking for it asks for replacement.
+    caliper : float or mapping of str to float, optional
+        Largest difference allowed: of the distance, or by the names of columns,
+        where the empty name is the distance.
+    caliper_unit : str or mapping of str to str
+        sd (standard deviations over all rows) or raw.
+    anti_exact : sequence of str
+        Partners differ on each of these.
     order : str, optional
-        largest, smallest (score first) or data; by default largest, for ATC
-        smallest, so that the hardest to match choose first.
+        Who chooses first: largest, smallest (score), closest, farthest (from their
+        nearest), random or data; by default largest, for ATC smallest, so that the
+        hardest to match choose first, and data where there is no score.
+    prefer : str
+        "school" to look for partners in the same school first.
+    school_cost : str
+        For `schools`: pupils (what matching them would give), mahalanobis or
+        rank_mahalanobis (of their means and numbers), or both the first two.
+    schools_each : int
+        For `schools`: how many of the other side each school is paired with.
+    keep_schools : float, optional
+        For `schools`: how many pairs of schools to keep, the most alike, or below
+        one the share of them.
+    subclasses, min_per_arm : int
+        For `subclass`: how many, and pupils of each arm in every one.
+    cutpoints : mapping, optional
+        For `cem`: by column (the empty name: all others), a number of bins, the
+        name of a rule, or the cuts.
+    grouping : mapping, optional
+        For `cem`: by column, lists of categories that count as one.
+    min_controls, max_controls : float, optional
+        For `full`: bounds on how many of the second arm stand with one of the first.
+    tolerance : float
+        For `cardinality`: largest mean difference, in standard deviations.
+    profile : bool
+        For `cardinality`: as many as balance against the target's means allows, in
+        no ratio of the arms; ATT and ATC keep the target whole.
+    time_limit : float
+        For `cardinality`: seconds for each exact stratum.
+    propensity : str
+        How the chance of the first arm is modelled: see :func:`weight`.
     estimand : str
-        ATT matches the first arm, ATC the second.
+        ATT matches the first arm, ATC the second; others as far as the method
+        serves them.
+    largest_share : float, optional
+        The largest share of an arm's weight that one pupil may hold.
+    seed : int
+        For the order random.
 
     Returns
     -------
@@ -81,62 +138,49 @@ def match(
 
     Examples
     --------
+    >>> import pandas as pd
     >>> frame = pd.DataFrame({"small": [1, 0, 0], "age": [6.0, 9.0, 6.5]})
     >>> found = match(frame, treated="small", covariates=["age"], distance=frame.age.to_numpy())
     >>> found.pairs[["first_row", "second_row"]].to_numpy().tolist()
     [[0, 2]]
     """
-    sample = requested_sample(data, treated, covariates, contrast, exact)
-    check_method(method, estimand, sample, allowed=("nearest",))
-    order = order or ("smallest" if estimand == "ATC" else "largest")
-    check_choice("order", order, ("largest", "smallest", "data"))
-    check_choice("caliper_unit", caliper_unit, ("sd", "raw"))
-    score, scores = _distance(sample, distance)
-    if caliper is not None and caliper_unit == "sd":
-        caliper = caliper * float(np.std(score, ddof=1))
-    focal = ~sample.treated if estimand == "ATC" else sample.treated
-    pairs = nearest_pairs(
-        sample, score, focal=focal, ratio=ratio, replace=replace, caliper=caliper, order=order
+    sample = requested_sample(
+        data,
+        treated=treated,
+        covariates=covariates,
+        contrast=contrast,
+        exact=exact,
+        anti_exact=anti_exact,
+        variables=caliper_columns(caliper),
+        sampling_weights=sampling_weights,
+        school=school,
     )
-    weights = pairs_to_weights(pairs, focal)
-    first, second = (pairs[:, 1], pairs[:, 0]) if estimand == "ATC" else (pairs[:, 0], pairs[:, 1])
-    table = pd.DataFrame(
-        {
-            "first_row": first,
-            "second_row": second,
-            "first_id": sample.pupil[first],
-            "second_id": sample.pupil[second],
-        }
+    settings = Settings(
+        estimand=estimand,
+        focal=focal_arm(sample, focal),
+        distance=distance,
+        mahalanobis=tuple(mahalanobis),
+        ratio=ratio,
+        replace=replace,
+        reuse=reuse,
+        caliper=caliper,
+        caliper_unit=caliper_unit,
+        order=order,
+        prefer=prefer,
+        school_cost=school_cost,
+        schools_each=schools_each,
+        keep_schools=keep_schools,
+        subclasses=subclasses,
+        min_per_arm=min_per_arm,
+        cutpoints=dict(cutpoints or {}),
+        grouping=dict(grouping or {}),
+        min_controls=min_controls,
+        max_controls=max_controls,
+        tolerance=tolerance,
+        profile=profile,
+        time_limit=time_limit,
+        propensity=propensity,
+        largest_share=largest_share,
+        seed=seed,
     )
-    made = made_weights(sample, weights, method, estimand, propensity=scores)
-    return with_fields(made, pairs=table)
-
-
-def _distance(sample: DesignSample, distance: str | Floats) -> tuple[Floats, Floats | None]:
-    """Return the score to match on, and the propensity where it is one."""
-    if not isinstance(distance, str):
-        score = np.asarray(distance, dtype=float)
-        if score.shape != sample.treated.shape or not np.isfinite(score).all():
-            raise UsageError(
-                Problem(
-                    "distance",
-                    f"an array needs one finite number for each of {len(sample.treated)} rows",
-                    "Pass one score a row.",
-                )
-            )
-        return score, None
-    check_choice("distance", distance, ("logit", "linear_logit"))
-    fit = fit_propensity(sample)
-    if fit.separated:
-        raise EstimationError(
-            Problem(
-                f"design `nearest`, {sample.contrast or 'the data'}",
-                "the covariates tell the two arms apart completely, so there is no score",
-                "Adjust for fewer covariates, or merge rare categories.",
-            ),
-            flag="separation",
-        )
-    p = fit.probability
-    score = np.log(p / (1 - p)) if distance == "linear_logit" else p
-    # Pupils alike in every covariate must tie, whatever the last bits of a sum.
-    return np.round(score, _DECIMALS), p
+    return make_design(sample, method, "match", settings)

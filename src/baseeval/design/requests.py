@@ -1,39 +1,43 @@
-"""What `weight` and `match` share: reading a request, refusing a bad one, giving weights back."""
+"""What `weight` and `match` share: reading a request, and refusing a bad one."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import replace
-from typing import Any
+from collections.abc import Mapping, Sequence
 
-import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
-from numpy.typing import NDArray
 
 from baseeval.cohort.building import Cohort
+from baseeval.design.choices import check_choice
 from baseeval.design.contrast import contrast_sample
 from baseeval.design.registry import DESIGNS
-from baseeval.design.sample import DesignSample, table_sample
+from baseeval.design.sample import DesignSample
+from baseeval.design.settings import Settings
+from baseeval.design.spec import DesignSpec
+from baseeval.design.table_samples import table_sample
 from baseeval.errors import EstimationError, Problem, UsageError
-from baseeval.plan import nearest
-from baseeval.results import CONTRASTS, Weights, target_of
-
-Floats = NDArray[np.float64]
+from baseeval.results import ALL_ARMS, CONTRASTS
 
 
 def requested_sample(
     data: IntoDataFrame | Cohort,
+    *,
     treated: str | None,
     covariates: Sequence[str] | None,
     contrast: str | None,
     exact: Sequence[str] | None,
+    anti_exact: Sequence[str] = (),
+    variables: Sequence[str] = (),
+    sampling_weights: str | None = None,
+    school: str | None = None,
 ) -> DesignSample:
-    """Read the data of a request: a table's columns, or a contrast of a cohort.
+    """Read the data of a request: a table's columns, or arms of a cohort.
 
     Parameters
     ----------
-    data, treated, covariates, contrast, exact
-        As in `weight`.
+    data, treated, covariates, contrast, exact, anti_exact, sampling_weights, school
+        As in `weight` and `match`.
+    variables : sequence of str
+        Columns that calipers name.
 
     Returns
     -------
@@ -45,10 +49,17 @@ def requested_sample(
     """
     if isinstance(data, Cohort):
         if contrast is None:
+            known = ", ".join((*CONTRASTS, ALL_ARMS))
+            raise UsageError(Problem("contrast", "a cohort has several", f"Name one: {known}."))
+        if sampling_weights is not None or school is not None or treated is not None:
             raise UsageError(
-                Problem("contrast", "a cohort has several", f"Name one: {', '.join(CONTRASTS)}.")
+                Problem(
+                    "treated, school, sampling_weights",
+                    "a cohort says itself which arm and school a pupil belongs to",
+                    "Leave these out.",
+                )
             )
-        return contrast_sample(data, contrast, covariates, exact)
+        return contrast_sample(data, contrast, covariates, exact, anti_exact, variables)
     if treated is None or covariates is None:
         raise UsageError(
             Problem(
@@ -57,36 +68,97 @@ def requested_sample(
                 "Name both.",
             )
         )
-    return table_sample(data, treated, covariates, exact or ())
+    return table_sample(
+        data,
+        treated,
+        covariates,
+        exact=exact or (),
+        anti_exact=anti_exact,
+        variables=variables,
+        sampling_weights=sampling_weights,
+        school=school,
+    )
 
 
-def check_method(
-    method: str, estimand: str, sample: DesignSample, allowed: tuple[str, ...]
-) -> None:
+def focal_arm(sample: DesignSample, focal: str | None) -> int | None:
+    """Return the position of the arm that is named, refusing one that is not there.
+
+    Parameters
+    ----------
+    sample : DesignSample
+    focal : str, optional
+
+    Returns
+    -------
+    int or None
+
+    Raises
+    ------
+    UsageError
+    """
+    if focal is None:
+        return None
+    check_choice("focal", str(focal), sample.arms)
+    return sample.arms.index(str(focal))
+
+
+def check_request(sample: DesignSample, method: str, kind: str, settings: Settings) -> DesignSpec:
     """Refuse a method that is not there, or that cannot serve the request.
 
     Parameters
     ----------
-    method, estimand : str
     sample : DesignSample
-    allowed : tuple of str
+    method : str
+    kind : str
+        match or weight; weighting takes `none` besides.
+    settings : Settings
+
+    Returns
+    -------
+    DesignSpec
 
     Raises
     ------
     UsageError
     EstimationError
-        An arm is empty.
+        An arm is empty, or a cohort's contrast has no covariate left.
     """
-    check_choice("method", method, allowed)
-    check_choice("estimand", estimand, DESIGNS[method].estimands)
-    if DESIGNS[method].needs_covariates and not sample.names:
+    kinds = (kind, "none") if kind == "weight" else (kind,)
+    check_choice("method", method, tuple(n for n, spec in DESIGNS.items() if spec.kind in kinds))
+    spec = DESIGNS[method]
+    several = len(sample.arms) > 2
+    estimands = spec.estimands_of_several if several else spec.estimands
+    if several and not estimands:
+        serve = [n for n, other in DESIGNS.items() if other.estimands_of_several]
+        raise UsageError(
+            Problem(
+                f"method = {method!r}",
+                f"it serves two arms, and there are {len(sample.arms)}",
+                f"Compare two of them, or use one of {', '.join(serve)}.",
+            )
+        )
+    check_choice("estimand", settings.estimand, estimands)
+    unread = [
+        name
+        for name in settings.changed()
+        if name not in (*spec.settings, "estimand", "focal", "largest_share")
+    ]
+    if unread:
+        raise UsageError(
+            [
+                Problem(n, f"the method `{method}` does not read this", "Leave it out.")
+                for n in unread
+            ]
+        )
+    if spec.needs_covariates and not sample.names:
         problem = Problem(
-            f"design `{method}`, {sample.contrast or 'the data'}",
+            f"design `{method}`, {sample.where}",
             "there is no covariate to adjust for",
             "Name some; between schools, too few schools leave no room for school-level ones.",
         )
         raise EstimationError(problem) if sample.contrast else UsageError(problem)
     check_arms(method, sample)
+    return spec
 
 
 def check_arms(method: str, sample: DesignSample) -> None:
@@ -101,116 +173,30 @@ def check_arms(method: str, sample: DesignSample) -> None:
     ------
     EstimationError
     """
-    if not (sample.treated.any() and (~sample.treated).any()):
+    if len(set(sample.arm.tolist())) < len(sample.arms):
         raise EstimationError(
             Problem(
-                f"design `{method}`, {sample.contrast or 'the data'}",
+                f"design `{method}`, {sample.where}",
                 "one of the arms has no pupil with every covariate",
-                "Adjust for covariates that both arms have.",
+                "Adjust for covariates that every arm has.",
             )
         )
 
 
-def check_choice(argument: str, value: str, allowed: tuple[str, ...]) -> None:
-    """Refuse an argument's value that is not among those allowed, naming the nearest.
+def caliper_columns(caliper: float | Mapping[str, float] | None) -> tuple[str, ...]:
+    """Return the columns that a caliper names; the empty name is the distance itself.
 
     Parameters
     ----------
-    argument, value : str
-    allowed : tuple of str
-
-    Raises
-    ------
-    UsageError
-    """
-    if value not in allowed:
-        raise UsageError(
-            Problem(f"{argument} = {value!r}", "this is not available", nearest(value, [*allowed]))
-        )
-
-
-def usable_rows(sample: DesignSample) -> NDArray[np.bool_]:
-    """Return the rows whose exact stratum holds both arms.
-
-    Parameters
-    ----------
-    sample : DesignSample
+    caliper : float or mapping, optional
 
     Returns
     -------
-    ndarray of bool, shape (n,)
+    tuple of str
 
-    Raises
-    ------
-    EstimationError
-        No stratum does.
+    Examples
+    --------
+    >>> caliper_columns({"": 0.2, "age": 1.0})
+    ('age',)
     """
-    size = int(sample.strata.max()) + 1
-    both = (np.bincount(sample.strata[sample.treated], minlength=size) > 0) & (
-        np.bincount(sample.strata[~sample.treated], minlength=size) > 0
-    )
-    usable: NDArray[np.bool_] = both[sample.strata]
-    if not usable.any():
-        raise EstimationError(
-            Problem(
-                f"the design, {sample.contrast or 'the data'}",
-                "no exact stratum holds pupils of both arms",
-                "Name fewer `exact` covariates.",
-            )
-        )
-    return usable
-
-
-def select_rows(sample: DesignSample, rows: NDArray[np.bool_]) -> DesignSample:
-    """Return a sample of some rows only.
-
-    Parameters
-    ----------
-    sample : DesignSample
-    rows : ndarray of bool, shape (n,)
-
-    Returns
-    -------
-    DesignSample
-    """
-    return replace(
-        sample,
-        treated=sample.treated[rows],
-        columns=sample.columns[rows],
-        strata=sample.strata[rows],
-        pupil=sample.pupil[rows],
-        school=sample.school[rows],
-    )
-
-
-def made_weights(
-    sample: DesignSample, weights: Floats, method: str, estimand: str, **more: Any
-) -> Weights:
-    """Join weights to the sample that they were made for.
-
-    Parameters
-    ----------
-    sample : DesignSample
-    weights : ndarray, shape (n,)
-    method, estimand : str
-    **more
-        Further fields of Weights.
-
-    Returns
-    -------
-    Weights
-    """
-    return Weights(
-        weights=weights,
-        treated=sample.treated,
-        covariates=sample.columns,
-        names=sample.names,
-        method=method,
-        estimand=estimand,
-        target=target_of(sample.contrast, estimand),
-        contrast=sample.contrast,
-        pupil=sample.pupil,
-        school=sample.school,
-        flags=sample.flags,
-        **more,
-    )
+    return tuple(name for name in caliper if name) if isinstance(caliper, Mapping) else ()

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
-import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
-from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.errors import DataError, Problem, UsageError
@@ -24,36 +22,131 @@ class DesignSample:
 
     Parameters
     ----------
-    treated : ndarray of bool, shape (n,)
-        True for the first arm.
+    arm : ndarray of int, shape (n,)
+        Position of each row's arm in `arms`.
+    arms : tuple of str
+        Two or more; the first is the one that an ATT is about unless a request
+        says otherwise.
     columns : ndarray, shape (n, p)
         Covariates: one column a number, one a level of a category.
     names : tuple of (covariate, level)
+        A number's level is empty.
     strata : ndarray of int, shape (n,)
         Rows are alike in every exact covariate within a stratum.
+    base : ndarray, shape (n,)
+        Survey or attrition weights; ones where there are none.
     pupil, school : ndarray of str, shape (n,)
+        The school is empty where a plain table names none.
     contrast : str
+        Empty for a plain table, and for all arms of a cohort at once.
     flags : tuple of str
+    anti : tuple of ndarray of int, shape (n,)
+        Codes of what partners must not share.
+    variables : mapping of str to ndarray, shape (n,)
+        Numbers by name, for calipers.
+    school_level : ndarray of int
+        Positions of the columns that are the same for all pupils of a school.
+    hosts : ndarray of bool, shape (n,), optional
+        Whether a row's school hosts a base, where the arms say so.
+    exact_only : tuple of str
+        Covariates that were named for exact matching alone: judged for balance,
+        and no part of the scores and distances of a match.
+    whole : callable, optional
+        Where two of a cohort's three arms are compared and they share no school:
+        gives all three arms, whose pupils some scores are fitted to.
     """
 
-    treated: NDArray[np.bool_]
+    arm: Ints
+    arms: tuple[str, ...]
     columns: Floats
     names: tuple[tuple[str, str], ...]
     strata: Ints
+    base: Floats
     pupil: NDArray[np.str_]
     school: NDArray[np.str_]
     contrast: str = ""
     flags: tuple[str, ...] = ()
+    anti: tuple[Ints, ...] = ()
+    variables: Mapping[str, Floats] = field(default_factory=dict)
+    school_level: Ints = field(default_factory=lambda: np.empty(0, dtype=np.intp))
+    hosts: NDArray[np.bool_] | None = None
+    exact_only: tuple[str, ...] = ()
+    whole: Callable[[], DesignSample] | None = None
 
-    def regressors(self) -> Floats:
-        """Return an intercept and the columns, less each category's first level."""
-        seen: set[str] = set()
-        kept = []
-        for position, (covariate, level) in enumerate(self.names):
-            if level == "" or covariate in seen:
-                kept.append(position)
-            seen.add(covariate)
-        return np.column_stack([np.ones(len(self.treated)), self.columns[:, kept]])
+    @property
+    def treated(self) -> NDArray[np.bool_]:
+        """Return which rows belong to the first arm, shape (n,)."""
+        first: NDArray[np.bool_] = self.arm == 0
+        return first
+
+    @property
+    def where(self) -> str:
+        """Return what a message calls these rows."""
+        return self.contrast or "the data"
+
+    def target(self, estimand: str, focal: int | None = None) -> NDArray[np.bool_]:
+        """Return the rows whom an estimand is about, before any weighting.
+
+        Parameters
+        ----------
+        estimand : str
+        focal : int, optional
+            The arm of an ATT; the first by default.
+
+        Returns
+        -------
+        ndarray of bool, shape (n,)
+            Every row for the estimands of a union.
+        """
+        if estimand == "ATT":
+            return np.asarray(self.arm == (focal or 0))
+        if estimand == "ATC":
+            return np.asarray(self.arm == 1)
+        return np.ones(len(self.arm), dtype=bool)
+
+    def select(self, rows: NDArray[np.bool_]) -> DesignSample:
+        """Return a sample of some rows only.
+
+        Parameters
+        ----------
+        rows : ndarray of bool, shape (n,)
+
+        Returns
+        -------
+        DesignSample
+        """
+        return replace(
+            self,
+            arm=self.arm[rows],
+            columns=self.columns[rows],
+            strata=self.strata[rows],
+            base=self.base[rows],
+            pupil=self.pupil[rows],
+            school=self.school[rows],
+            anti=tuple(codes[rows] for codes in self.anti),
+            variables={name: values[rows] for name, values in self.variables.items()},
+            hosts=None if self.hosts is None else self.hosts[rows],
+        )
+
+    def without_exact_only(self) -> DesignSample:
+        """Return a sample without the columns that were named for exact matching alone.
+
+        Returns
+        -------
+        DesignSample
+            As it is, where no other column would be left.
+        """
+        kept = np.array([name not in self.exact_only for name, _ in self.names], dtype=bool)
+        if kept.all() or not kept.any():
+            return self
+        whole = self.whole
+        return replace(
+            self,
+            columns=self.columns[:, kept],
+            names=tuple(name for name, keep in zip(self.names, kept, strict=True) if keep),
+            school_level=np.cumsum(kept)[self.school_level[kept[self.school_level]]] - 1,
+            whole=None if whole is None else lambda: whole().without_exact_only(),
+        )
 
 
 def expand(
@@ -129,65 +222,58 @@ def require_columns(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
         )
 
 
-def table_sample(
-    data: IntoDataFrame,
-    treated: str,
-    covariates: Sequence[str],
-    exact: Sequence[str] = (),
-) -> DesignSample:
-    """Read a plain table as a design sample, rows in their order.
+def base_weights(frame: pd.DataFrame, column: str | None) -> Floats:
+    """Return survey or attrition weights; ones where no column holds any.
 
     Parameters
     ----------
-    data : dataframe
-        Any that narwhals reads.
-    treated : str
-        Column of zeros and ones, or of booleans.
-    covariates, exact : sequence of str
+    frame : pandas.DataFrame
+    column : str, optional
 
     Returns
     -------
-    DesignSample
+    ndarray, shape (n,)
 
     Raises
     ------
-    UsageError
-        A column is not there, or `treated` is not two-valued.
     DataError
-        Values are missing; every column at once.
+        A weight is not a positive number.
     """
-    frame = nw.from_native(data, eager_only=True).to_pandas()
-    wanted = [treated, *covariates, *exact]
-    require_columns(frame, wanted)
-    holes = {column: int(frame[column].isna().sum()) for column in wanted}
-    if any(holes.values()):
+    if column is None:
+        return np.ones(len(frame))
+    base = numbers(frame, column)
+    bad = int(np.sum(~(base > 0) | ~np.isfinite(base)))
+    if bad:
         raise DataError(
-            [
-                Problem(
-                    f"data, column `{column}`",
-                    f"{count} of {len(frame)} rows have no value",
-                    "Drop those rows or fill them in before the design.",
-                )
-                for column, count in holes.items()
-                if count
-            ]
-        )
-    indicator = frame[treated].to_numpy()
-    if not (set(np.unique(indicator)) == {0, 1}):
-        raise UsageError(
             Problem(
-                f"data, column `{treated}`",
-                "the treatment must hold both 0 and 1 and nothing else",
-                "Recode it.",
+                f"data, column `{column}`",
+                f"{bad} of {len(frame)} rows have a weight that is not a positive number",
+                "Drop those rows, or mend their weights.",
             )
         )
-    columns, names = expand(frame, [*covariates, *(c for c in exact if c not in covariates)])
-    labels = np.array([str(label) for label in frame.index])
-    return DesignSample(
-        treated=indicator.astype(bool),
-        columns=columns,
-        names=names,
-        strata=strata_of(frame, exact),
-        pupil=labels,
-        school=np.full(len(frame), ""),
-    )
+    return base
+
+
+def numbers(frame: pd.DataFrame, column: str) -> Floats:
+    """Return a column of numbers.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+    column : str
+
+    Returns
+    -------
+    ndarray, shape (n,)
+
+    Raises
+    ------
+    DataError
+        The column holds something else.
+    """
+    series = frame[column]
+    if not (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
+        raise DataError(
+            Problem(f"data, column `{column}`", "numbers are needed here", "Name another column.")
+        )
+    return series.to_numpy(dtype=float)

@@ -6,18 +6,32 @@ import math
 
 from baseeval.disclosure.estimates import must_withhold
 from baseeval.disclosure.flows import Record
+from baseeval.disclosure.levels import Held, is_level_small, tied_levels
 from baseeval.disclosure.overlaps import SIDES, key_of, release_overlap
 from baseeval.disclosure.profiles import Profile
-from baseeval.disclosure.protecting import Cells, Key, Relation, protect
 from baseeval.disclosure.rounding import (
     DECIMALS,
     count_behind,
     released_share,
     significant,
 )
-from baseeval.disclosure.shapes import BALANCE_NUMBERS, SUPPRESSED, number, text, whole
+from baseeval.disclosure.shapes import (
+    BALANCE_MORE,
+    BALANCE_NUMBERS,
+    BALANCE_PARTS,
+    SUPPRESSED,
+    number,
+    text,
+    whole,
+)
+from baseeval.results import WORST_PAIR, balance_band
 
-_COMPARISONS = tuple(name for name in BALANCE_NUMBERS.split() if not name.startswith("mean_"))
+_NUMBERS = (*BALANCE_NUMBERS.split(), *BALANCE_MORE.split())
+_COMPARISONS = tuple(name for name in _NUMBERS if not name.startswith("mean_"))
+#: Schools of an arm below which the parts between and within schools would tell of single ones.
+_SCHOOLS = 10
+#: Of a standard error: with more, it gives an arm's exact size away.
+_ERROR_DECIMALS = 2
 
 
 def release_balance(
@@ -38,26 +52,31 @@ def release_balance(
     Returns
     -------
     balance, overlap : list of dict
+        Without the worst pair of several, which the pairs tell.
     """
+    records = [record for record in records if record["contrast"] != WORST_PAIR]
+    overlap = [row for row in overlap if row["contrast"] != WORST_PAIR]
     about = {key_of(row): row for row in overlap}
     counts = [_level_counts(record) for record in records]
     gone = {
         i
         for i, record in enumerate(records)
         if _arms_small(record, about.get(key_of(record)), profile)
-        or any(_level_small(c, n, profile) for c, n in counts[i])
+        or any(is_level_small(held, profile) for held in counts[i])
     }
-    gone |= _tied(records, counts, gone, profile)
+    categories = [(*key_of(record), text(record["covariate"])) for record in records]
+    gone |= tied_levels(categories, counts, gone, profile)
+    blank = dict.fromkeys((*_NUMBERS, "band", "chance"))
     balance = [
-        record | dict.fromkeys(BALANCE_NUMBERS.split()) | {"status": SUPPRESSED}
+        record | blank | {"status": SUPPRESSED}
         if i in gone
-        else _rounded(record, counts[i], profile) | {"status": ""}
+        else _rounded(record, counts[i], about.get(key_of(record)), profile) | {"status": ""}
         for i, record in enumerate(records)
     ]
     return balance, [release_overlap(row, balance, profile) for row in overlap]
 
 
-def _level_counts(record: Record) -> list[tuple[int | None, int]]:
+def _level_counts(record: Record) -> list[Held]:
     """Pupils at the level, and of the arm, on each side; None where the row is of a number.
 
     A number that is 0 or 1 is a category: its means are shares of whole
@@ -78,62 +97,7 @@ def _arms_small(record: Record, about: Record | None, profile: Profile) -> bool:
     return must_withhold(record | schools, profile)
 
 
-def _level_small(count: int | None, pupils: int, profile: Profile) -> bool:
-    """Few at the level, few outside it, or the whole arm at it."""
-    if count is None:
-        return False
-    return profile.is_small(count) or 0 < count > pupils - profile.threshold
-
-
-def _tied(
-    records: list[Record],
-    counts: list[list[tuple[int | None, int]]],
-    gone: set[int],
-    profile: Profile,
-) -> set[int]:
-    """Levels to withhold because the others of their category would give one away.
-
-    Standardised differences tell more than rounded counts do, so the attacker
-    is handed the exact counts of the levels that leave and of the arm.
-    """
-    categories: dict[tuple[str, ...], list[int]] = {}
-    for i, record in enumerate(records):
-        if counts[i][0][0] is not None:
-            name = (*key_of(record), text(record["covariate"]))
-            categories.setdefault(name, []).append(i)
-    more: set[int] = set()
-    for levels in categories.values():
-        while True:
-            found = set(more)
-            for side in range(len(SIDES)):
-                out = gone | more
-                found |= _tied_on_one_side({i: counts[i][side] for i in levels}, out, profile)
-            if found == more:
-                break
-            more = found
-    return more
-
-
-def _tied_on_one_side(
-    levels: dict[int, tuple[int | None, int]], gone: set[int], profile: Profile
-) -> set[int]:
-    sizes: dict[Key, int] = {i: count or 0 for i, (count, _) in levels.items()}
-    arm = max(n for _, n in levels.values())
-    rest = arm - sum(sizes.values())
-    unlisted: dict[Key, int] = {"rest": rest} if rest > 0 else {}
-    cells = Cells(
-        counts=sizes | unlisted | {"arm": arm},
-        relations=[Relation("arm", (*sizes, *unlisted))],
-        withheld=[i for i in sizes if i in gone],
-        unlisted=frozenset(unlisted),
-        fixed=frozenset({"arm"}),
-        base=1,
-    )
-    hidden = protect(cells, profile)
-    return {i for i in levels if i in hidden and i not in gone}
-
-
-def _rounded(record: Record, counts: list[tuple[int | None, int]], profile: Profile) -> Record:
+def _rounded(record: Record, counts: list[Held], about: Record | None, profile: Profile) -> Record:
     released = dict(record)
     for side, (count, pupils) in zip(SIDES, counts, strict=True):
         for when in ("before", "after"):
@@ -145,5 +109,10 @@ def _rounded(record: Record, counts: list[tuple[int | None, int]], profile: Prof
                     released_share(mean, pupils, profile.base) if share else significant(mean)
                 )
     for name in _COMPARISONS:
-        released[name] = round(number(record[name]), DECIMALS)
+        decimals = _ERROR_DECIMALS if name.startswith("se_") else DECIMALS
+        released[name] = round(number(record.get(name)), decimals)
+    if about is None or min(whole(about[f"schools_{side}"]) or 0 for side in SIDES) < _SCHOOLS:
+        released |= dict.fromkeys(BALANCE_PARTS.split())
+    if text(record.get("band")):
+        released["band"] = balance_band(number(released["smd_after"]))
     return released

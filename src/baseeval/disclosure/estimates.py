@@ -109,7 +109,9 @@ def _withheld(record: Record) -> Record:
     if not _says_anything(record):
         return record | blank | {"verdict": "cannot_tell"}
     # That a model failed would tell that all pupils are alike: for a rare event, that it has none.
-    known = ";".join(c for c in text(record["flags"]).split(";") if c != "model_failed")
+    # That a gate failed would count a small arm, if a small number of pupils was asked for.
+    telling = ("model_failed", "gate_failed")
+    known = ";".join(c for c in text(record["flags"]).split(";") if c not in telling)
     flags = add_flag(known, SUPPRESSED)
     return record | blank | {"verdict": "cannot_tell", "flags": flags}
 

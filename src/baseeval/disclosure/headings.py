@@ -16,7 +16,7 @@ _COUNTS = _words(
 )
 _NOT_A_COUNT = _words(
     "effective share percent percentage pct proportion rate mean average median sd se school"
-    " schools per score scores id smd ratio estimate weight weights df reason"
+    " schools per score scores id smd r2 ratio estimate weight weights df reason"
 )
 _KEYS = _words(
     "pupil pupil_id pupilid pupil_key pupil_ref pupil_number student_id studentid stdntid"

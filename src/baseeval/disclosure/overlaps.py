@@ -13,7 +13,8 @@ from baseeval.disclosure.rounding import (
     released_share,
     round_count,
 )
-from baseeval.disclosure.shapes import SUPPRESSED, number, text, whole
+from baseeval.disclosure.shapes import OVERLAP_EFFECTS, SUPPRESSED, number, text, whole
+from baseeval.results import balance_band, worst_chance
 
 SIDES = ("first", "second")
 
@@ -40,12 +41,14 @@ def release_overlap(row: Record, balance: list[Record], profile: Profile) -> Rec
         A withheld contrast loses every number and carries the flag
         `suppressed`. The largest difference is named to one decimal where it
         is that of a withheld row: how large it is, but not enough to find it.
+        The band follows from it; what chance could make, from the rows that leave.
     """
     released = dict(row)
     if must_withhold(row, profile):
         numbers = ("n", "n_effective", "schools")
         released |= {f"{name}_{side}": None for name in numbers for side in SIDES}
         released |= dict.fromkeys(["share_outside_support", "max_smd_before", "max_smd_after"])
+        released |= dict.fromkeys(["schools_shared", "band", "chance", *OVERLAP_EFFECTS.split()])
         return released | {"flags": add_flag(row["flags"], SUPPRESSED)}
     sizes = [whole(row[f"n_{side}"]) or 0 for side in SIDES]
     for side, size in zip(SIDES, sizes, strict=True):
@@ -63,4 +66,14 @@ def release_overlap(row: Record, balance: list[Record], profile: Profile) -> Rec
         largest = round(number(row[name]), DECIMALS)
         seen = max([smd for smd in shown if math.isfinite(smd)], default=0.0)
         released[name] = largest if largest <= seen else round(largest, 1)
+    for name in OVERLAP_EFFECTS.split():
+        released[name] = _two_digits(number(row.get(name)))
+    if text(row.get("band")):
+        released["band"] = balance_band(number(released["max_smd_after"]))
+    released["chance"] = worst_chance(text(b.get("chance")) for b in own)
     return released
+
+
+def _two_digits(value: float) -> float:
+    """With more, a design effect would tell which counts can lie behind it."""
+    return float(f"{value:.2g}") if math.isfinite(value) else math.nan

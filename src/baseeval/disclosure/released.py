@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 
 import pandas as pd
 
+from baseeval.disclosure.shapes import DESCRIBES, PROPENSITY, shaped
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutcomeAbout:
@@ -112,6 +114,26 @@ class PlacementAbout:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GateAbout:
+    """What the plan asked of every comparison before any outcome was read.
+
+    Parameters
+    ----------
+    thresholds : dict
+        Rule -> threshold, in the order of `baseeval.plan.GATE_RULES`.
+    icc, power : float
+        What the smallest detectable effect assumes.
+    show_failed : bool
+        Whether the numbers of a comparison that failed stand.
+    """
+
+    thresholds: dict[str, float]
+    icc: float
+    power: float
+    show_failed: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class About:
     """What a report says of a study besides its numbers. It holds no pupil's value.
 
@@ -138,6 +160,8 @@ class About:
         Where the plan has rules of eligibility.
     placement : PlacementAbout, optional
         Where the plan says how placements are read.
+    gate : GateAbout, optional
+        Where the plan has a gate.
     notes : tuple of str
         Warnings of the run in plain sentences.
     inputs : tuple of (file name, SHA-256)
@@ -164,6 +188,7 @@ class About:
     has_peers: bool = False
     eligibility: EligibilityAbout | None = None
     placement: PlacementAbout | None = None
+    gate: GateAbout | None = None
     notes: tuple[str, ...] = ()
     inputs: tuple[tuple[str, str], ...] = ()
     versions: dict[str, str] = field(default_factory=dict)
@@ -186,11 +211,33 @@ class Released:
         `contrast, design, estimand, covariate, level, mean_first_before,
         mean_second_before, mean_first_after, mean_second_after, smd_before,
         smd_after, variance_ratio_before, variance_ratio_after, ks_before,
-        ks_after, status`.
+        ks_after, status, denominator, kind, ecdf_mean_before, ecdf_mean_after,
+        ovl_before, ovl_after, smd_between_before, smd_between_after,
+        smd_within_before, smd_within_after, se_after, band, chance`.
     overlap : pandas.DataFrame
         `contrast, design, estimand, target, n_first, n_second,
         n_effective_first, n_effective_second, schools_first, schools_second,
-        share_outside_support, max_smd_before, max_smd_after, flags`.
+        share_outside_support, max_smd_before, max_smd_after, flags,
+        schools_shared, design_effect_first, design_effect_second,
+        cluster_effect_first, cluster_effect_second, band, chance`.
+    propensity : pandas.DataFrame
+        `contrast, design, estimand, arm, chance_from, chance_to, pupils,
+        share_before, share_after, status`: how each arm lies over the chance of
+        being in the first, were both equally large, in parts of its own of which
+        none holds few.
+    describes : pandas.DataFrame
+        `contrast, design, estimand, target, covariate, level, kind,
+        mean_described, mean_base, smd, status`: whom an answer describes, beside
+        all base pupils of the study.
+    gate : pandas.DataFrame
+        `contrast, design, rule, threshold, value, passed, status`: what every
+        design shows before outcomes are read. Without a threshold nothing was
+        asked; `passed` is yes, no or not asked.
+    respondents : pandas.DataFrame
+        `outcome, form, wave, contrast, design, estimand, n_first, n_second,
+        n_effective_first, n_effective_second, schools_first, schools_second,
+        largest_smd, status`: of those who have the outcome, how alike the arms
+        still are after the design.
     flow : pandas.DataFrame
         `step, arm, pupils, schools, reason, status`.
     descriptions : pandas.DataFrame
@@ -245,6 +292,10 @@ class Released:
     results: pd.DataFrame
     balance: pd.DataFrame
     overlap: pd.DataFrame
+    propensity: pd.DataFrame = field(default_factory=lambda: shaped([], PROPENSITY))
+    describes: pd.DataFrame = field(default_factory=lambda: shaped([], DESCRIBES))
+    gate: pd.DataFrame
+    respondents: pd.DataFrame
     flow: pd.DataFrame
     descriptions: pd.DataFrame
     missing: pd.DataFrame

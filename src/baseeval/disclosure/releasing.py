@@ -7,13 +7,16 @@ from dataclasses import replace
 
 import pandas as pd
 
+from baseeval.design.gate import Judged
 from baseeval.disclosure import shapes
 from baseeval.disclosure.attritions import release_attrition
 from baseeval.disclosure.balances import release_balance
+from baseeval.disclosure.chances import release_propensity
 from baseeval.disclosure.describing import release_descriptions
 from baseeval.disclosure.eligibles import release_need_rules
 from baseeval.disclosure.estimates import few_schools, release_results
 from baseeval.disclosure.flows import Record, release_flow
+from baseeval.disclosure.gates import release_gate, release_respondents
 from baseeval.disclosure.known import known_of
 from baseeval.disclosure.missingness import release_missing
 from baseeval.disclosure.movements import every_movement, release_movements
@@ -22,6 +25,7 @@ from baseeval.disclosure.published import published_figures
 from baseeval.disclosure.questionnaires import release_questionnaires
 from baseeval.disclosure.released import About, Released
 from baseeval.disclosure.rounding import round_count
+from baseeval.disclosure.targets import release_describes
 from baseeval.disclosure.together import Counted, protect_together
 from baseeval.disclosure.ways_out import release_ways_out
 from baseeval.results import Balance, Flow
@@ -33,6 +37,12 @@ _SINGULAR = re.compile(r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student
 _NOBODY = re.compile(r"^No pupil of [\w ]+ has (\w+) = [^:]*:")
 _OF_WAYS_OUT = dict.fromkeys(("pupils", "std_error", "schools_at_risk", "clusters"), "count")
 _INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")
+_OF_PROPENSITY = {"low": "number", "high": "number", "schools": "count"}
+_OF_DESCRIBES = dict.fromkeys(
+    [f"{what}_{who}" for what in ("n", "count") for who in ("described", "base", "left_out")]
+    + ["schools_described", "schools_base", "fewest_left_out"],
+    "count",
+)
 
 
 def release(
@@ -40,6 +50,9 @@ def release(
     balance: Balance | None = None,
     flow: Flow | None = None,
     *,
+    describes: pd.DataFrame | None = None,
+    gate: Judged | None = None,
+    respondents: pd.DataFrame | None = None,
     descriptions: pd.DataFrame | None = None,
     missing: pd.DataFrame | None = None,
     attrition: pd.DataFrame | None = None,
@@ -68,6 +81,12 @@ def release(
         count_second` in its table.
     flow : Flow, optional
         With exact counts; rows without a reason count who remains.
+    describes : pandas.DataFrame, optional
+        From `baseeval.design.describing.describe_target`.
+    gate : Judged, optional
+        From `baseeval.design.gate.judge_designs`.
+    respondents : pandas.DataFrame, optional
+        From `baseeval.effects.respondents.respondents_balance`.
     descriptions, missing, attrition, need_rules, movements : pandas.DataFrame, optional
         The columns of `Released` but for `status`, with exact counts.
     ways_out : pandas.DataFrame, optional
@@ -97,9 +116,23 @@ def release(
     results = release_results(shapes.records_of(rows, shapes.RESULTS, "rows"), rules)
     judged, overlap = release_balance(
         shapes.records_of(
-            None if balance is None else balance.table, {**shapes.BALANCE, **_INTERNAL}, "balance"
+            None if balance is None else balance.table,
+            {**shapes.BALANCE_GIVEN, **_INTERNAL},
+            "balance",
         ),
-        shapes.records_of(None if balance is None else balance.overlap, shapes.OVERLAP, "overlap"),
+        shapes.records_of(
+            None if balance is None else balance.overlap, shapes.OVERLAP_GIVEN, "overlap"
+        ),
+        rules,
+    )
+    chances = release_propensity(_propensity_records(balance), overlap, rules)
+    aimed = release_describes(_describes_records(describes), overlap, rules)
+    found = [] if gate is None else release_gate(gate, overlap, rules)
+    answered = release_respondents(
+        shapes.records_of(
+            respondents, {**shapes.RESPONDENTS, "fewest_at_largest": "number"}, "respondents"
+        ),
+        results,
         rules,
     )
     steps = shapes.records_of(None if flow is None else flow.table, shapes.FLOW, "flow")
@@ -136,6 +169,10 @@ def release(
         results=shapes.shaped(results, shapes.RESULTS),
         balance=shapes.shaped(judged, shapes.BALANCE),
         overlap=shapes.shaped(overlap, shapes.OVERLAP),
+        propensity=shapes.shaped(chances, shapes.PROPENSITY),
+        describes=shapes.shaped(aimed, shapes.DESCRIBES),
+        gate=shapes.shaped(found, shapes.GATE),
+        respondents=shapes.shaped(answered, shapes.RESPONDENTS),
         flow=shapes.shaped(walked, shapes.FLOW),
         descriptions=shapes.shaped(told, shapes.DESCRIPTIONS),
         missing=shapes.shaped(lacking, shapes.MISSING),
@@ -149,6 +186,19 @@ def release(
         benchmarks=published_figures(benchmarks),
         about=_released_about(about or About(study=study, title=study), rules),
     )
+
+
+def _propensity_records(balance: Balance | None) -> list[Record]:
+    """Read how arms lie over the chance of being in one, where a design has that."""
+    table = None if balance is None else balance.propensity
+    if table is None or not len(table):
+        return []
+    given = {k: v for k, v in shapes.PROPENSITY.items() if not k.startswith("chance_")}
+    return shapes.records_of(table, {**given, **_OF_PROPENSITY}, "propensity")
+
+
+def _describes_records(table: pd.DataFrame | None) -> list[Record]:
+    return shapes.records_of(table, {**shapes.DESCRIBES, **_OF_DESCRIBES}, "describes")
 
 
 def _ways_out_records(table: pd.DataFrame | None) -> list[dict[str, object]]:

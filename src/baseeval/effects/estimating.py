@@ -11,7 +11,10 @@ from numpy.typing import NDArray
 
 from baseeval.cohort.building import Cohort
 from baseeval.design.contrast import contrast_sample
-from baseeval.design.requests import check_arms, made_weights
+from baseeval.design.making import join_sample
+from baseeval.design.methods.as_they_are import as_they_are
+from baseeval.design.requests import check_arms
+from baseeval.design.settings import Settings
 from baseeval.effects.flagging import flags_of_rows
 from baseeval.effects.occasions import Occasion, covered, occasions
 from baseeval.effects.registry import MODELS
@@ -60,7 +63,8 @@ def estimate(cohort: Cohort, *, design: Weights, models: Sequence[str]) -> pd.Da
     times = occasions(cohort)
     for name in models:
         spec = MODELS[name]
-        chosen = design if design.method in spec.designs else plain(cohort, design.contrast, spec)
+        carried = spec.carries_designs or design.method == "none"
+        chosen = design if carried else plain(cohort, design.contrast, spec)
         headline = name == models[0]
         rows += [
             estimate_one(cohort, time, chosen, spec, headline)
@@ -93,12 +97,18 @@ def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
     names: list[str] | None = None if spec.uses_covariates else []
     sample = contrast_sample(cohort, contrast, names, names)
     check_arms("none", sample)
-    ones = np.ones(len(sample.treated))
-    return made_weights(sample, ones, "none", cohort.plan.design.estimand)
+    settings = Settings(estimand=cohort.plan.design.estimand)
+    return join_sample(sample, as_they_are(sample, settings), "none", settings)
 
 
 def estimate_one(
-    cohort: Cohort, time: Occasion, design: Weights, spec: ModelSpec, headline: bool
+    cohort: Cohort,
+    time: Occasion,
+    design: Weights,
+    spec: ModelSpec,
+    headline: bool,
+    *,
+    count_only: bool = False,
 ) -> Effect:
     """Estimate one outcome at one wave for one contrast.
 
@@ -109,6 +119,8 @@ def estimate_one(
     design : Weights
     spec : ModelSpec
     headline : bool
+    count_only : bool
+        Say who would be compared, and estimate nothing.
 
     Returns
     -------
@@ -136,6 +148,8 @@ def estimate_one(
         unlike_first=_unlike(time, design, values, used & design.treated),
         unlike_second=_unlike(time, design, values, used & ~design.treated),
     )
+    if count_only:
+        return replace(row, flags=tuple(flags))
     try:
         sample = _sample(design, values, used)
         fit = spec.fit(sample)

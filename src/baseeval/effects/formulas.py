@@ -9,7 +9,7 @@ import pandas as pd
 from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
-from baseeval.design.requests import check_choice
+from baseeval.design.choices import check_choice
 from baseeval.effects.formula_data import lay_out, read_formula, split_formula
 from baseeval.effects.spec import identified
 from baseeval.effects.term_tables import fixed_table, robust_table, variance_table

@@ -87,7 +87,7 @@ MULTILEVEL = ModelSpec(
     summary="Pupils within schools by REML, covariates in the fixed part, the difference between "
     "arms free to vary by school where schools hold both",
     kinds=tuple(KINDS),
-    designs=("none", "propensity", "entropy", "nearest"),
+    carries_designs=True,
     uses_covariates=True,
     inference="cr2_satterthwaite",
     generalises_to="schools_like_these",

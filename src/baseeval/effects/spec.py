@@ -75,8 +75,8 @@ class ModelSpec:
         What it does, in a sentence.
     kinds : tuple of str
         Kinds of outcome it can serve.
-    designs : tuple of str
-        Designs it can carry.
+    carries_designs : bool
+        Whether it takes the weights of a design; else it runs once without.
     uses_covariates : bool
     inference : str
         How its interval is made.
@@ -89,7 +89,7 @@ class ModelSpec:
     name: str
     summary: str
     kinds: tuple[str, ...]
-    designs: tuple[str, ...]
+    carries_designs: bool
     uses_covariates: bool
     inference: str
     generalises_to: str

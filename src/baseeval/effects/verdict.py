@@ -13,6 +13,9 @@ from baseeval.results import Effect
 #: Significance of the family-adjusted p-value.
 LEVEL = 0.05
 
+#: Flag of the rows of a comparison that failed the plan's gate.
+GATE_FAILED = "gate_failed"
+
 
 def judge(effect: Effect, better: str) -> Effect:
     """Give an effect its verdict, in the order that the design fixes.
@@ -27,8 +30,11 @@ def judge(effect: Effect, better: str) -> Effect:
     Returns
     -------
     Effect
-        With `verdict`, and the flag `detectable_but_small` where it holds.
+        With `verdict`, and the flag `detectable_but_small` where it holds. A comparison that
+        failed the gate has no other verdict than `cannot_tell`, whatever it shows.
     """
+    if GATE_FAILED in effect.flags:
+        return replace(effect, verdict="cannot_tell")
     bounds = (effect.effect_size_low, effect.effect_size_high, effect.ci90_low, effect.ci90_high)
     if not np.isfinite(bounds).all() or not np.isfinite(effect.effect_size):
         return replace(effect, verdict="cannot_tell")
@@ -70,7 +76,9 @@ def adjust_families(effects: Sequence[Effect]) -> list[Effect]:
     list of Effect
         In the order given, `p_adjusted` filled for primary rows that have a
         p-value. A question that could not be answered was asked all the same
-        and counts. Holm (1979) holds whatever the dependence between tests.
+        and counts; so does one whose comparison failed the gate, and whether its
+        numbers are shown changes no other answer. Holm (1979) holds whatever the
+        dependence between tests.
     """
     members = defaultdict(list)
     for position, effect in enumerate(effects):
@@ -78,7 +86,11 @@ def adjust_families(effects: Sequence[Effect]) -> list[Effect]:
             members[effect.family].append(position)
     adjusted = list(effects)
     for positions in members.values():
-        known = [position for position in positions if np.isfinite(effects[position].p_value)]
+        known = [
+            position
+            for position in positions
+            if np.isfinite(effects[position].p_value) and GATE_FAILED not in effects[position].flags
+        ]
         ranked = sorted(known, key=lambda position: effects[position].p_value)
         running = 0.0
         for rank, position in enumerate(ranked):

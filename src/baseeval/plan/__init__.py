@@ -5,8 +5,10 @@ method: whether a design or a model exists is checked by `baseeval.study`
 against the methods' own specifications.
 """
 
+from baseeval.plan.design_section import DesignSection
 from baseeval.plan.file_sections import BaseSection, FileSection
-from baseeval.plan.method_sections import Covariate, DesignSection
+from baseeval.plan.gate_section import GATE_RULES, GateSection
+from baseeval.plan.method_sections import Covariate
 from baseeval.plan.outcome_section import Form, OutcomeSection
 from baseeval.plan.people_sections import (
     ArmsSection,
@@ -26,6 +28,7 @@ from baseeval.plan.whole import Plan
 
 __all__ = [
     "BASELINE",
+    "GATE_RULES",
     "RESERVED",
     "ArmsSection",
     "BaseSection",
@@ -34,6 +37,7 @@ __all__ = [
     "EligibilitySection",
     "FileSection",
     "Form",
+    "GateSection",
     "OutcomeSection",
     "PeersSection",
     "PlacementSection",

@@ -1,4 +1,4 @@
-"""The sections that say how: covariates, design, analysis, release."""
+"""The sections that say how: covariates, analysis, release."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import Annotated, Literal, Self
 from pydantic import BeforeValidator, Field, model_validator
 
 from baseeval.plan.basics import Column, Label, Section, quoted, raise_all
-
-Estimand = Literal["ATT", "ATC", "ATE", "ATO"]
 
 
 class Covariate(Section):
@@ -30,27 +28,44 @@ CovariateEntry = Annotated[Covariate, BeforeValidator(_as_covariate)]
 
 
 class CovariatesSection(Section):
-    """What is adjusted for, all of it measured before placement."""
+    """What is adjusted for, all of it measured before placement.
+
+    Attributes
+    ----------
+    carried : list of Covariate
+        What the design reads and nothing adjusts for: columns of calipers, of what
+        partners must not share, of survey weights.
+    """
 
     adjust: list[CovariateEntry] = []
     exact: list[CovariateEntry] = []
+    carried: list[CovariateEntry] = []
     placement_date: dt.date | None = None
+
+    def every(self) -> tuple[Covariate, ...]:
+        """Return all that a pupil brings to the design: adjusted for, exact, or only carried.
+
+        Returns
+        -------
+        tuple of Covariate
+        """
+        return (*self.adjust, *self.exact, *self.carried)
 
     @model_validator(mode="after")
     def _each_once(self) -> Self:
         faults = []
-        columns = [covariate.column for covariate in (*self.adjust, *self.exact)]
+        columns = [covariate.column for covariate in self.every()]
         twice = sorted({column for column in columns if columns.count(column) > 1})
         if twice:
-            faults.append(f"{quoted(twice)} stands more than once in `adjust` and `exact`")
+            faults.append(
+                f"{quoted(twice)} stands more than once in `adjust`, `exact` and `carried`"
+            )
         # The engine does not tell capitals from small letters.
         taken = sorted(name for name in columns if name.lower() in ("pupil", "school", "arm"))
         if taken:
             faults.append(f"{quoted(taken)} is a name that baseeval needs; rename the column")
         dates = {
-            c.column: c.date
-            for c in (*self.adjust, *self.exact)
-            if c.date is not None and not c.after_placement
+            c.column: c.date for c in self.every() if c.date is not None and not c.after_placement
         }
         placed = self.placement_date
         if dates and placed is None:
@@ -63,15 +78,6 @@ class CovariatesSection(Section):
             )
         raise_all(faults)
         return self
-
-
-class DesignSection(Section):
-    """How the arms are made comparable."""
-
-    estimand: Estimand = "ATT"
-    methods: list[str] = []
-    caliper: Annotated[float, Field(gt=0)] | None = None
-    ratio: Annotated[int, Field(ge=1)] = 1
 
 
 class AnalysisSection(Section):

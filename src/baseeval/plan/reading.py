@@ -28,7 +28,6 @@ _SAID_ELSEWHERE = {
 
 #: Sections that the design keeps for later work.
 RESERVED = (
-    "gate",
     "subgroups",
     "negative_controls",
     "alternatives",

@@ -9,10 +9,12 @@ from pydantic import Field, model_validator
 
 from baseeval.plan.basics import Section, quoted, raise_all
 from baseeval.plan.data_sections import DataSection, StudySection
+from baseeval.plan.design_section import DesignSection
+from baseeval.plan.gate_section import GATE_RULES, GateSection
 from baseeval.plan.method_sections import (
     AnalysisSection,
+    Covariate,
     CovariatesSection,
-    DesignSection,
     ReleaseSection,
 )
 from baseeval.plan.outcome_section import OutcomeSection
@@ -45,6 +47,7 @@ class Plan(Section):
     placement: PlacementSection | None = None
     covariates: CovariatesSection = CovariatesSection()
     design: DesignSection = DesignSection()
+    gate: GateSection | None = None
     analysis: AnalysisSection = AnalysisSection()
     release: ReleaseSection = ReleaseSection()
     path: Path = Field(default=Path("study.toml"), exclude=True)
@@ -62,7 +65,7 @@ class Plan(Section):
         twice = sorted({name for name in names if names.count(name) > 1})
         if twice:
             faults.append(f"outcomes: {quoted(twice)} is the name of more than one outcome")
-        covariates = (*self.covariates.adjust, *self.covariates.exact)
+        covariates = self.covariates.every()
         measured = {c.column for c in covariates if not c.wave}
         for outcome in self.outcomes:
             if "change" in outcome.forms and self.data.baseline_wave is None:
@@ -80,6 +83,8 @@ class Plan(Section):
                 faults.append(
                     f"outcomes: `{outcome.name}` asks for the form 'gap', which needs [peers]"
                 )
+        faults += self._gate_faults()
+        faults += self._design_faults(covariates)
         for key, column in self._keys().items():
             if column in {c.column for c in covariates}:
                 faults.append(f"covariates: `{column}` says {key}; it cannot be adjusted for")
@@ -120,13 +125,41 @@ class Plan(Section):
                 )
             if eligibility is not None and eligibility.columns:
                 faults.append("eligibility: `columns` is for a tidy table; use [data.columns]")
-            named = [c.column for c in (*self.covariates.adjust, *self.covariates.exact) if c.wave]
+            named = [c.column for c in self.covariates.every() if c.wave]
             if named:
                 faults.append(
                     f"covariates: {quoted(named)} has a `wave`; a source takes the last value "
                     "before time zero"
                 )
         return faults
+
+    def _gate_faults(self) -> list[str]:
+        """Say what a gate asks that cannot be judged."""
+        if self.gate is None:
+            return []
+        asked = self.gate.thresholds()
+        if not asked:
+            return [
+                f"gate: it asks nothing; name one of {quoted(list(GATE_RULES))}, or leave it out"
+            ]
+        if self.covariates.adjust or self.covariates.exact:
+            return []
+        return [
+            f"gate: `{rule}` needs covariates; name some in [covariates] adjust"
+            for rule in ("largest_smd", "overlap")
+            if rule in asked
+        ]
+
+    def _design_faults(self, covariates: tuple[Covariate, ...]) -> list[str]:
+        """Say which columns the design reads that no covariate is."""
+        held = [c.column for c in covariates]
+        return [
+            f"design: `{key}` names `{column}`, which stands nowhere in [covariates]; put it into "
+            "`carried` if nothing is to adjust for it"
+            for key, columns in self.design.columns().items()
+            for column in columns
+            if column not in held
+        ]
 
     def _keys(self) -> dict[str, str | None]:
         """Return the columns that say whose, where and when a row is, by what they say."""

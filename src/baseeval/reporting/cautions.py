@@ -28,10 +28,25 @@ CAUTIONS = {
         "Of those with this outcome, the groups still differ in what was recorded before.",
     ),
     "high_missing": ("much missing", "Many pupils have no value here, or many more in one group."),
-    "separation": ("nobody alike", "What is recorded tells the groups apart completely."),
+    "heavy_weight": (
+        "rests on one pupil",
+        "One pupil counts for more than a quarter of a group.",
+    ),
+    "no_common_support": (
+        "nobody alike",
+        "No pupil of the group in question has somebody alike in every other group.",
+    ),
+    "separation": (
+        "nobody alike",
+        "What is recorded tells the groups apart, for all pupils or for some.",
+    ),
     "design_failed": (
         "no fair comparison",
         "No fair comparison of these two groups could be made.",
+    ),
+    "gate_failed": (
+        "failed a check set beforehand",
+        "The comparison did not meet what the study asked of it before any result was read.",
     ),
     "model_failed": ("no estimate", "The difference could not be worked out from these data."),
     "singular_fit": (

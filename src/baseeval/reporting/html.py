@@ -10,6 +10,7 @@ from baseeval.reporting.context import context
 from baseeval.reporting.described import descriptions, flow, missingness, withheld_counts
 from baseeval.reporting.filling import filled
 from baseeval.reporting.found import findings, glance, tally
+from baseeval.reporting.gate import gate_found
 from baseeval.reporting.included import included
 from baseeval.reporting.leaving import ways_out
 from baseeval.reporting.limits import all_not_made, flag_glossary, limits
@@ -18,6 +19,8 @@ from baseeval.reporting.method import all_results, methods
 from baseeval.reporting.moved import movements, moving_words, need_rules
 from baseeval.reporting.phrasebook import GROUPS
 from baseeval.reporting.scales import trust
+from baseeval.reporting.table_one import table_one
+from baseeval.reporting.whom import whom
 from baseeval.results import ARMS
 
 
@@ -53,6 +56,9 @@ def render(released: Released) -> str:
         withheld_counts=withheld_counts(released),
         likenesses=likenesses(released),
         overlap=overlap(released),
+        table_one=table_one(released),
+        whom=whom(released),
+        gate=gate_found(released),
         scales=trust(released),
         limits=limits(released),
         methods=methods(released),

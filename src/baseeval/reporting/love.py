@@ -9,9 +9,9 @@ from matplotlib.axes import Axes
 from baseeval.reporting.cells import Row, real, text
 from baseeval.reporting.figures import Palette, canvas, house_style, inline_svg
 from baseeval.reporting.phrasebook import label_of
+from baseeval.results import BALANCE_BANDS
 
 ROW = 0.42  # inches
-ALIKE = 0.1  # standard deviations within which groups are usually called alike
 LIMIT = 2.0
 
 
@@ -33,14 +33,18 @@ def love_plot(rows: list[Row], name: str, title: str) -> str:
         widest = max((value for value in values if math.isfinite(value)), default=0.0)
         reach = min(max(1.12 * widest, 0.3), LIMIT)
         axes.set_xlim(-reach, reach)
-        axes.axvspan(-ALIKE, ALIKE, color=palette.band, linewidth=0, zorder=0)
+        alike, adjust = (BALANCE_BANDS[name][0] for name in ("alike", "adjust"))
+        axes.axvspan(-alike, alike, color=palette.band, linewidth=0, zorder=0)
+        for edge in (-adjust, adjust):
+            axes.axvline(edge, color=palette.faint, linewidth=1, linestyle=(0, (3, 3)), zorder=0)
         axes.axvline(0, color=palette.text, linewidth=1, zorder=1)
         for place, row in enumerate(rows):
             _covariate(axes, place, row, palette, reach)
         axes.set_xlabel("Difference in standard deviations", labelpad=5)
         alternative = (
             f"Balance of {title}: differences in {len(rows)} recorded characteristics before and "
-            "after weighting or matching. The table below the figure holds the same numbers."
+            f"after weighting or matching, with a band at {alike} and lines at {adjust} standard "
+            "deviations. The table below the figure holds the same numbers."
         )
         return inline_svg(figure, name, alternative)
 
@@ -60,7 +64,8 @@ def _covariate(axes: Axes, place: int, row: Row, palette: Palette, reach: float)
     )
     known = math.isfinite(before + after)
     label = name if known else f"{name} (withheld)"
-    axes.text(-reach, place + 0.32, label, va="center", color=palette.text, size=9.5)
+    behind = {"facecolor": "white", "edgecolor": "none", "pad": 1.0, "alpha": 0.85}
+    axes.text(-reach, place + 0.32, label, va="center", color=palette.text, size=9.5, bbox=behind)
     if not known:
         return
     axes.plot([before, after], [line, line], color=palette.faint, linewidth=1, zorder=1)

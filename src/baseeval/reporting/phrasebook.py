@@ -73,14 +73,8 @@ ESTIMANDS = {
     "ATC": "the pupils of the second group named",
     "ATE": "the pupils of both groups together",
     "ATO": "the pupils who could as well have been in either group",
-}
-
-DESIGNS = {
-    "none": "no matching or weighting",
-    "entropy": "weights that make the two groups’ averages equal",
-    "nearest": "each pupil set beside the most similar pupil of the other group",
-    "logit": "weights by how likely each placement was (propensity score)",
-    "propensity": "weights by how likely each placement was (propensity score)",
+    "ATM": "the pupils who could be paired across the groups",
+    "ATEN": "the pupils whose placement was least certain, weighted by its entropy",
 }
 
 MODELS = {
@@ -103,6 +97,24 @@ BOUNDS = (
     "results are, the difference lies between the two, as far as what was allowed for is enough. "
     "Each has a range of its own"
 )
+
+#: How alike two groups are on something recorded before -> in a table, and in a sentence.
+BANDS = {
+    "alike": ("alike", "so on what was recorded the groups are alike"),
+    "adjust": ("to be allowed for", "so large that the model has to allow for it"),
+    "not_comparable": ("not comparable", "too large for a fair comparison, whatever the model"),
+}
+
+#: What chance has to do with such a difference.
+CHANCES = {
+    "could_be_chance": (
+        "could be chance",
+        "Chance alone could make a difference as large as that between groups that are alike.",
+    ),
+    "beyond_chance": ("more than chance", "It is more than chance would make."),
+    "over_limit": ("more than chance", "It is far more than chance would make."),
+    "unknown": ("cannot be told", "Whether chance alone could make it cannot be told."),
+}
 
 INFERENCES = {
     "cr2_satterthwaite": "by school, corrected for few schools (CR2, Satterthwaite)",

@@ -108,6 +108,10 @@ def _finding(row: Row, outcome: OutcomeAbout, tag: Tag) -> str:
 def _cannot_tell(told: str, row: Row) -> str:
     """Add why the data leave it open, which is not the same as no difference."""
     low, high = real(row, "ci_low"), real(row, "ci_high")
+    if "gate_failed" in codes(row):
+        why = "It did not meet what the study asked of a comparison before any result was read"
+        shown = "the numbers are shown because the study said so beforehand"
+        return f"{told} {why}{f'; {shown}' if math.isfinite(real(row, 'estimate')) else ''}."
     if not math.isfinite(low + high):
         return f"{told} No trustworthy range could be worked out."
     if low <= 0 <= high:

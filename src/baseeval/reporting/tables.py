@@ -14,7 +14,8 @@ DIGITS = 12  # significant, in every csv
 def write_tables(released: Released, directory: Path) -> None:
     """Write released tables into a directory: csv for each, and parquet for the results.
 
-    Rules of need, movements, ways out of a base, published figures and what is known of scales
+    How the arms overlap, whom answers describe, what a gate found, balance among respondents,
+    rules of need, movements, ways out of a base, published figures and what is known of scales
     are written where there are any.
     """
     tables = {
@@ -27,6 +28,10 @@ def write_tables(released: Released, directory: Path) -> None:
         "attrition": released.attrition,
     }
     where_any = {
+        "propensity": released.propensity,
+        "describes": released.describes,
+        "gate": released.gate,
+        "respondents_balance": released.respondents,
         "eligibility": released.need_rules,
         "movements": released.movements,
         "ways_out": released.ways_out,

@@ -21,9 +21,10 @@ def report(released: Released, directory: str | os.PathLike[str]) -> None:
         Made if it is not there. It gets `report.html`, `results.csv`,
         `results.parquet`, `balance.csv`, `overlap.csv`, `flow.csv`,
         `descriptions.csv`, `missing.csv` and `attrition.csv`, and where the
-        study has them `eligibility.csv`, `movements.csv`, `benchmarks.csv`,
-        `scales.csv`, `items.csv`, `invariance.csv`, `completion.csv` and
-        `modes.csv`.
+        study has them `propensity.csv`, `describes.csv`, `gate.csv`,
+        `respondents_balance.csv`, `eligibility.csv`, `movements.csv`,
+        `benchmarks.csv`, `scales.csv`, `items.csv`, `invariance.csv`,
+        `completion.csv` and `modes.csv`.
         The same `released` gives the same bytes.
     """
     folder = Path(directory)

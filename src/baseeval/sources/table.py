@@ -89,7 +89,7 @@ def table_contract(plan: Plan) -> list[ColumnContract]:
     kinds = {"number": "number", "category": "category", None: "either"}
     columns += [
         ColumnContract(c.column, kinds[c.kind], "covariate")  # type: ignore[arg-type]
-        for c in (*plan.covariates.adjust, *plan.covariates.exact)
+        for c in plan.covariates.every()
     ]
     eligibility = {} if plan.eligibility is None else plan.eligibility.columns
     eligible_kinds = {"consent": "flag", "withdrawn": "key"}

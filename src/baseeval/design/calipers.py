@@ -1,0 +1,104 @@
+"""Calipers: how far apart partners may be, on the distance and on columns, in whichever unit."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baseeval.design.sample import DesignSample
+from baseeval.design.settings import Settings
+from baseeval.errors import Problem, UsageError
+from baseeval.numerics.restrictions import Limit
+from baseeval.plan import nearest
+
+Floats = NDArray[np.float64]
+
+_UNITS = ("sd", "raw")
+
+
+def read_calipers(
+    sample: DesignSample, settings: Settings, score: Floats | None
+) -> tuple[Limit, ...]:
+    """Turn the calipers of a request into limits in the units of what they limit.
+
+    Parameters
+    ----------
+    sample : DesignSample
+    settings : Settings
+        Its `caliper` is a width on the distance, or widths by the names of columns,
+        where the empty name is the distance. Its `caliper_unit` is sd or raw, for
+        all or by name. A standard deviation is that over all rows, n - 1 below. A
+        negative width keeps partners apart by more than its size.
+    score : ndarray, shape (n,), optional
+        The distance, where it is one number a row.
+
+    Returns
+    -------
+    tuple of Limit
+        That on the distance first, if there is one.
+
+    Raises
+    ------
+    UsageError
+        Every problem at once.
+
+    Examples
+    --------
+    >>> from baseeval.design.table_samples import table_sample
+    >>> import pandas as pd
+    >>> frame = pd.DataFrame({"base": [1, 0, 0], "age": [9.0, 10.0, 11.0]})
+    >>> sample = table_sample(frame, "base", ["age"], variables=["age"])
+    >>> [limit.width for limit in read_calipers(sample, Settings(caliper={"age": 0.5}), None)]
+    [0.5]
+    """
+    given = settings.caliper
+    if given is None:
+        return ()
+    widths = dict(given) if isinstance(given, Mapping) else {"": given}
+    units = settings.caliper_unit
+    named = dict(units) if isinstance(units, Mapping) else dict.fromkeys(widths, units)
+    problems = _problems(widths, named, score)
+    if problems:
+        raise UsageError(problems)
+    limits = []
+    for name in sorted(widths, key=bool):
+        values = sample.variables[name] if name or score is None else score
+        unit = float(np.std(values, ddof=1)) if named.get(name, "sd") == "sd" else 1.0
+        limits.append(Limit(values, float(widths[name]) * unit))
+    return tuple(limits)
+
+
+def _problems(
+    widths: Mapping[str, float], units: Mapping[str, str], score: Floats | None
+) -> list[Problem]:
+    problems = [
+        Problem(_called(name), "the width is not a number", "Give a finite one.")
+        for name, width in widths.items()
+        if isinstance(width, str | bool) or not np.isfinite(width)
+    ]
+    problems += [
+        Problem(f"caliper_unit = {unit!r}", "this is not available", nearest(str(unit), [*_UNITS]))
+        for unit in dict.fromkeys(units.values())
+        if unit not in _UNITS
+    ]
+    problems += [
+        Problem(f"caliper_unit of `{name}`", "there is no such caliper", "Leave it out.")
+        for name in units
+        if name not in widths
+    ]
+    if "" in widths and score is None:
+        problems.append(
+            Problem(
+                "caliper",
+                "the Mahalanobis distance itself takes no caliper",
+                "Name columns, or ask for a caliper on the propensity: `mahalanobis=[...]` with "
+                "another `distance`.",
+            )
+        )
+    return problems
+
+
+def _called(name: str) -> str:
+    return f"caliper of `{name}`" if name else "caliper"

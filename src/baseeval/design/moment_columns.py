@@ -1,0 +1,85 @@
+"""What balancing weights balance: the covariates, their squares and their products."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from baseeval.design.sample import DesignSample
+from baseeval.errors import Problem, UsageError
+
+Floats = NDArray[np.float64]
+
+
+def moment_columns(
+    sample: DesignSample, moments: int, interactions: bool
+) -> tuple[Floats, tuple[str, ...]]:
+    """Lay out the columns whose means are to be balanced, and name them.
+
+    Parameters
+    ----------
+    sample : DesignSample
+    moments : int
+        1 for means; 2 for the squares of numbers too.
+    interactions : bool
+        Whether to add the products of each two covariates.
+
+    Returns
+    -------
+    columns : ndarray, shape (n, q)
+        The sample's own come first and as they are. Numbers are squared and
+        multiplied in standard deviations from their mean, which balances the
+        same and loses no digits.
+    words : tuple of str
+        What a message calls each.
+
+    Raises
+    ------
+    UsageError
+        `moments` is neither 1 nor 2.
+    """
+    if moments not in (1, 2):
+        raise UsageError(
+            Problem(
+                f"moments = {moments!r}",
+                "means (1) or means and squares (2) can be balanced",
+                "Give 1 or 2.",
+            )
+        )
+    words = [_said(*name) for name in sample.names]
+    if moments == 1 and not interactions:
+        return sample.columns, tuple(words)
+    reduced = _without_first_levels(sample)
+    weight = sample.base / sample.base.sum()
+    centred = sample.columns - weight @ sample.columns
+    spread = np.sqrt(weight @ centred**2)
+    centred /= np.where(spread > 0, spread, 1.0)
+    added: list[Floats] = []
+    if moments == 2:
+        for place, (_, level) in enumerate(sample.names):
+            if level == "":
+                added.append(centred[:, place] ** 2)
+                words.append(f"{words[place]} squared")
+    if interactions:
+        for one, two in combinations(reduced, 2):
+            if sample.names[one][0] != sample.names[two][0]:
+                added.append(centred[:, one] * centred[:, two])
+                words.append(f"{words[one]} times {words[two]}")
+    return np.column_stack([sample.columns, *added]), tuple(words)
+
+
+def _without_first_levels(sample: DesignSample) -> list[int]:
+    """Return the columns less each category's first level, which the others imply."""
+    seen: set[str] = set()
+    kept = []
+    for place, (covariate, level) in enumerate(sample.names):
+        if level == "" or covariate in seen:
+            kept.append(place)
+        seen.add(covariate)
+    return kept
+
+
+def _said(covariate: str, level: str) -> str:
+    return f"`{covariate}` ({level})" if level else f"`{covariate}`"
