@@ -34,10 +34,15 @@ def prepared(name: str, data: str, root: Path, shared: Path, folder: Path) -> Pa
 
 
 @pytest.fixture(scope="module")
-def star(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> pd.DataFrame:
+def star_folder(root: Path, shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     out = prepared("star", "star", root, shared, tmp_path_factory.mktemp("star"))
     assert be.screen(out) == []
-    return pd.read_parquet(out / "results.parquet")
+    return out
+
+
+@pytest.fixture(scope="module")
+def star(star_folder: Path) -> pd.DataFrame:
+    return pd.read_parquet(star_folder / "results.parquet")
 
 
 @pytest.mark.parametrize("outcome", ["reading", "maths"])
@@ -54,6 +59,15 @@ def test_star_gives_the_published_kindergarten_effect(star: pd.DataFrame, outcom
     assert effect["inference"] == "cr2_satterthwaite"
     assert effect["verdict"] == "favours_first"
     assert 40 < effect["df"] < 79
+
+
+@pytest.mark.parametrize("contrast", ["host_vs_non_host", "base_vs_non_host"])
+def test_star_is_balanced_between_schools(star_folder: Path, contrast: str) -> None:
+    """Every covariate that all arms have differs by less than 0.05 SD after weighting."""
+    balance = pd.read_csv(star_folder / "balance.csv").query("contrast == @contrast")
+    assert set(balance["covariate"]) == {"sex", "white", "age_months"}
+    assert balance["smd_before"].abs().max() > 0.05
+    assert (balance["smd_after"].abs() < 0.05).all()
 
 
 def test_star_has_attendance_and_belonging_for_base_vs_host(star: pd.DataFrame) -> None:
