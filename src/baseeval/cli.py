@@ -17,6 +17,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn
 import baseeval as be
 from baseeval.errors import BaseevalError
 from baseeval.folders import swapped_in
+from baseeval.keeping import designs_not_made
 from baseeval.reporting.check_words import LOOK
 
 app = typer.Typer(
@@ -84,6 +85,8 @@ def run_command(
     """Run a study: from its file to its report."""
     with _progress() as told:
         place = be.run(study, out, engine=engine, progress=told)
+    for reason in designs_not_made(place):
+        _say(f"{LOOK}: not made: {reason}")
     _say(f"Done: {place / 'report.html'}")
 
 

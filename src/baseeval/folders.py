@@ -86,6 +86,20 @@ def swapped_in(directory: Path, mark: str = MANIFEST) -> Iterator[Path]:
         _unmake(made)
 
 
+def restricted_beside(directory: Path) -> Path:
+    """Return where the restricted sibling of an output folder is.
+
+    Parameters
+    ----------
+    directory : pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path
+    """
+    return directory.with_name(f"{directory.name}.restricted")
+
+
 @contextmanager
 def restricted(directory: Path) -> Iterator[Path]:
     """Open the restricted sibling of an output folder, where pupil-level files may lie.
@@ -102,7 +116,7 @@ def restricted(directory: Path) -> Iterator[Path]:
         raises and the folder was not there before, it is removed.
     """
     directory = directory.resolve()
-    place = directory.with_name(f"{directory.name}.restricted")
+    place = restricted_beside(directory)
     was_there = place.exists()
     made = _make(directory.parent)
     try:

@@ -33,7 +33,8 @@ def about(cohort: Cohort, designs: Designs) -> About:
     labels = plan.arms.labels() if plan.arms is not None else {}
     # What a design's own message counts stays in the private folder.
     failures = [
-        f"For {contrast}, `{method}`: {FLAGS[error.flag]}."
+        f"For {contrast}, `{method}`: {FLAGS[error.flag]}. Those who hold the data find more in "
+        "the run's own notes (designs/notes.txt of its private folder)."
         for (contrast, method), error in designs.failed.items()
     ]
     outcomes = []
@@ -65,6 +66,8 @@ def about(cohort: Cohort, designs: Designs) -> About:
         contrasts_made=cohort.contrasts,
         contrasts_not_made=_not_made(plan, cohort),
         estimand=plan.design.estimand,
+        target=plan.design.target,
+        focal=plan.design.focal or "",
         designs=tuple(plan.design.methods or ["none"]),
         models=tuple(plan.analysis.models),
         adjusted=tuple(c.column for c in plan.covariates.adjust),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -13,10 +12,13 @@ from typing import Any
 import pandas as pd
 
 from baseeval.cohort.building import Cohort
-from baseeval.folders import MANIFEST
+from baseeval.folders import MANIFEST, restricted_beside
 from baseeval.pipeline import Designs
 from baseeval.plan import FileSection, Plan
 from baseeval.reporting.tables import write_csv
+
+#: What designs say to the holder of the data, and how the reasons of those not made begin.
+NOTES, NOT_MADE = "notes.txt", "not made: "
 
 #: Packages whose versions can change a number or a byte.
 _VERSIONED = ("baseeval", "numpy", "scipy", "pandas", "pyarrow", "duckdb", "narwhals", "matplotlib")
@@ -43,12 +45,19 @@ def write_designs(designs: Designs, folder: Path) -> None:
     for name, table in diagnostics.items():
         if table is not None:
             write_csv(table, exact / f"{name}.csv")
-    told: dict[tuple[str, str], Sequence[object]] = {
-        **{key: error.problems for key, error in designs.failed.items()},
-        **{key: weights.notes for key, weights in designs.made.items()},
-    }
-    notes = [f"{' '.join(key)}: {note}\n" for key, said in told.items() for note in said]
-    (exact / "notes.txt").write_text("".join(notes), encoding="utf-8", newline="\n")
+    notes = [
+        *(
+            f"{NOT_MADE}{' '.join(key)}: {problem}\n"
+            for key, error in designs.failed.items()
+            for problem in error.problems
+        ),
+        *(
+            f"{' '.join(key)}: {note}\n"
+            for key, weights in designs.made.items()
+            for note in weights.notes
+        ),
+    ]
+    (exact / NOTES).write_text("".join(notes), encoding="utf-8", newline="\n")
     for pattern in ("weights_*.parquet", "pairs_*.parquet"):
         for old in folder.glob(pattern):
             old.unlink()
@@ -64,6 +73,26 @@ def write_designs(designs: Designs, folder: Path) -> None:
         table.to_parquet(folder / f"weights_{contrast}_{method}.parquet", index=False)
         if weights.pairs is not None:
             weights.pairs.to_parquet(folder / f"pairs_{contrast}_{method}.parquet", index=False)
+
+
+def designs_not_made(place: Path) -> list[str]:
+    """Return why designs of a run could not be made, for whoever holds the data.
+
+    Parameters
+    ----------
+    place : pathlib.Path
+        The run's folder of what may leave.
+
+    Returns
+    -------
+    list of str
+        One line a reason; they may count pupils.
+    """
+    notes = restricted_beside(place) / "designs" / NOTES
+    if not notes.is_file():
+        return []
+    lines = notes.read_text(encoding="utf-8").splitlines()
+    return [line.removeprefix(NOT_MADE) for line in lines if line.startswith(NOT_MADE)]
 
 
 def write_manifest(cohort: Cohort, folder: Path) -> None:

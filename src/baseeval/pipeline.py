@@ -8,7 +8,7 @@ import pandas as pd
 
 from baseeval.cohort.building import Cohort
 from baseeval.design.balancing import LIMIT, check_balance
-from baseeval.design.deciding import decide, decide_all
+from baseeval.design.deciding import decide, decide_all, is_common
 from baseeval.design.gate import Judged, judge_designs
 from baseeval.effects.bounding import bound_rows
 from baseeval.effects.estimating import estimate_one, finish, plain
@@ -18,7 +18,7 @@ from baseeval.effects.rows import empty_row
 from baseeval.effects.spec import ModelSpec
 from baseeval.effects.verdict import GATE_FAILED
 from baseeval.errors import EstimationError
-from baseeval.results import CONTRASTS, Balance, Effect, Weights, unreleased_table
+from baseeval.results import Balance, Effect, Weights, unreleased_table
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,9 +55,9 @@ def make_designs(cohort: Cohort) -> Designs:
     """
     made: dict[tuple[str, str], Weights] = {}
     failed: dict[tuple[str, str], EstimationError] = {}
-    is_common = cohort.plan.design.target == "common" and len(cohort.contrasts) == len(CONTRASTS)
+    all_at_once = is_common(cohort)
     for method in _asked(cohort):
-        if is_common:
+        if all_at_once:
             try:
                 whole = decide_all(cohort, method)
                 made |= {(contrast, method): whole[contrast] for contrast in cohort.contrasts}

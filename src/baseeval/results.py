@@ -284,25 +284,31 @@ class Effect:
     filled_second: int | None = None
 
 
-def target_of(contrast: str, estimand: str) -> str:
-    """Return whom an estimand of a contrast of two arms is about.
+def target_of(contrast: str, estimand: str, focal: str | None = None) -> str:
+    """Return whom an estimand is about.
 
     Parameters
     ----------
     contrast : str
         Empty for a plain table, whose arms are called first and second.
     estimand : str
+    focal : str, optional
+        Of a design over all arms at once: the arm that an ATT is about.
 
     Returns
     -------
     str
-        An arm, or the union of both.
+        An arm, the union of the two arms compared, or ``common``: all arms at once.
 
     Examples
     --------
     >>> target_of("base_vs_host", "ATT")
     'base'
+    >>> target_of("host_vs_non_host", "ATT", focal="base")
+    'base'
     """
+    if focal is not None:
+        return focal if estimand == "ATT" else "common"
     first, second = CONTRASTS.get(contrast, ("first", "second"))
     return {"ATT": first, "ATC": second}.get(estimand, "union")
 

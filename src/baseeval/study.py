@@ -116,6 +116,15 @@ def _capabilities(plan: Plan) -> list[Problem]:
             problems.append(
                 Problem(where, f"`{name}` needs covariates", "Name some in [covariates] adjust.")
             )
+    if section.anti_exact and not any(spec.keeps_apart for spec in specs.values()):
+        able = ", ".join(name for name, spec in DESIGNS.items() if spec.keeps_apart)
+        problems.append(
+            Problem(
+                f"{plan.path.name}, [design] anti_exact",
+                "none of the designs named in `methods` reads this",
+                f"Leave it out, or name one that does: {able}.",
+            )
+        )
     read = {setting for spec in specs.values() for setting in spec.settings}
     for key in sorted(set(section.settings()) - read):
         readers = [name for name, spec in DESIGNS.items() if key in spec.settings]

@@ -55,7 +55,7 @@ def test_seven_schools_give_no_tiny_p_value_between_schools(results: pd.DataFram
     between = results[results["contrast"] != "base_vs_host"]
     known = between["p_value"].dropna()
     assert len(known)
-    assert (known >= 1 / 21 - 1e-12).all()
+    assert (known >= 0.0476).all()  # 1 / 21, to three digits
     assert between["flags"].str.contains("school_confounding_unadjustable|suppressed").all()
 
 
@@ -65,8 +65,8 @@ def test_intervals_hold_together(results: pd.DataFrame) -> None:
     assert (told["ci90_high"] < told["ci_high"]).all()
     off = (told["ci_low"] + told["ci_high"]) / 2 - told["estimate"]
     adjusted = told["model"] != "unadjusted"
-    assert np.allclose(off[adjusted], 0)
-    # A plain difference leaves rounded to a tenth of its standard error's first digit.
+    # Rounded to a hundredth of the standard error's first digit, a plain difference to a tenth.
+    assert (off[adjusted].abs() <= 0.011 * told["std_error"][adjusted]).all()
     assert (off[~adjusted].abs() <= 0.11 * told["std_error"][~adjusted]).all()
     assert (told["schools_first"] >= 2).all()
     assert (told["schools_second"] >= 2).all()

@@ -57,6 +57,9 @@ def test_every_setting_on_synthetic_data(r_values: Any, r_data: Any) -> None:
         settings = dict(case["settings"])
         if settings["method"] == "subclass":
             settings["distance"] = score
+        for groups in settings.get("grouping", {}).values():
+            # R writes a list of one as its one value.
+            groups[:] = [group if isinstance(group, list) else [group] for group in groups]
         if "all" in settings.get("cutpoints", {}):
             settings["cutpoints"] = {"": settings["cutpoints"]["all"]}
         covariates = ["need", "fsm"] if settings["method"] == "exact" else SYNTHETIC

@@ -16,12 +16,15 @@ from baseeval.cohort.building import Cohort, build_cohort
 from baseeval.design.deciding import decide
 from baseeval.design.describing import describe_target
 from baseeval.disclosure.chances import release_propensity
+from baseeval.disclosure.left_out import Told
 from baseeval.disclosure.profiles import get_profile
 from baseeval.disclosure.released import Released
 from baseeval.disclosure.releasing import release
 from baseeval.disclosure.shapes import BALANCE_MORE, BALANCE_NUMBERS, BALANCE_PARTS
+from baseeval.disclosure.targets import release_describes
 from baseeval.engine.duckdb_engine import Engine
 from baseeval.plan import plan_from_keys
+from baseeval.reporting.overlap_plot import overlap_plot
 from baseeval.results import ARMS, Weights, results_table
 
 PARTS = BALANCE_PARTS.split()
@@ -145,6 +148,7 @@ def test_every_part_of_the_range_holds_enough_pupils(pupils: list[int], seed: in
     records = [
         name
         | {"arm": "base", "low": k / 20, "high": (k + 1) / 20, "pupils": pupils[k], "schools": 3}
+        | {"counting_before": pupils[k], "counting_after": pupils[k]}
         | {
             "share_before": pupils[k] / max(sum(pupils), 1),
             "share_after": weight[k] / max(weight.sum(), 1e-9),
@@ -171,6 +175,62 @@ def test_every_part_of_the_range_holds_enough_pupils(pupils: list[int], seed: in
         assert inside >= SRS.threshold
         assert part["pupils"] % SRS.base == 0
         assert abs(part["pupils"] - inside) <= 2
+
+
+def part_of_range(place: int, pupils: int, counting: int) -> dict[str, object]:
+    """Return a third of the range of 60 pupils, of whom so many count after the design."""
+    return {
+        "contrast": "base_vs_host", "design": "entropy", "estimand": "ATT", "arm": "base",
+        "low": place / 3, "high": (place + 1) / 3, "pupils": pupils, "schools": 3,
+        "share_before": pupils / 60, "share_after": counting / 60,
+        "counting_before": pupils, "counting_after": counting,
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("few", [0, 1, 9])
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_share_of_few_who_count_is_withheld_with_another(few: int, when: str) -> None:
+    """Shares of an arm add up to 1, so one alone would be found."""
+    about = [{"contrast": "base_vs_host", "design": "entropy", "estimand": "ATT", "flags": ""}]
+    records = [part_of_range(k, 20, count) for k, count in enumerate((few, 18, 20))]
+    if when == "before":
+        for record in records:
+            record["counting_before"] = record.pop("counting_after")
+            record["counting_after"] = 20
+    parts = release_propensity(records, about, SRS)
+    other = "before" if when == "after" else "after"
+    assert [part[f"share_{when}"] is None for part in parts] == [True, True, False]
+    assert all(part[f"share_{other}"] is not None for part in parts)
+    assert [part["status"] for part in parts] == ["suppressed", "suppressed", ""]
+    shown = release_propensity(records, about, get_profile("ees"))
+    assert [p[f"share_{when}"] is None for p in shown] == ([few > 0] * 2 + [False])
+
+
+def test_the_figure_of_chances_is_drawn_without_the_shares_that_are_withheld() -> None:
+    about = [{"contrast": "base_vs_host", "design": "entropy", "estimand": "ATT", "flags": ""}]
+    first = release_propensity([part_of_range(k, 20, 5 * k) for k in range(3)], about, SRS)
+    none = release_propensity([part_of_range(k, 20, 0) for k in range(3)], about, SRS)
+    assert "<svg" in overlap_plot(first, none, "chances", ("one", "two"))
+
+
+def test_few_whom_a_design_leaves_out_are_counted_and_hide_what_is_after() -> None:
+    """From the design to what leaves: three of the first arm have no weight."""
+    whole = design()
+    weights = whole.weights.copy()
+    weights[np.flatnonzero(whole.arm == 0)[:3]] = 0.0
+    exact = be.check_balance(design(weights=weights))
+    table = exact.table.iloc[0]
+    assert table["rows_first"] - table["n_first"] == 3
+    assert table["rows_second"] == table["n_second"]
+    assert "counting_after" in exact.propensity or exact.propensity.empty
+    out = release(results_table([]), exact)
+    prior = out.balance.iloc[0]
+    assert (
+        prior[["smd_after", "mean_first_after", "ks_after", "se_after", "ovl_after"]].isna().all()
+    )
+    assert prior[["smd_before", "mean_first_before"]].notna().all()
+    assert prior["band"] == prior["chance"] == ""
+    assert released(whole).balance.iloc[0][["smd_after", "mean_first_after"]].notna().all()
 
 
 # ---- whom answers describe ----------------------------------------------------------------------
@@ -271,3 +331,21 @@ def test_a_study_without_base_pupils_describes_nobody(
 ) -> None:
     empty = told[25][0].iloc[:0]
     assert release(results_table([]), describes=empty).describes.empty
+
+
+def test_whom_a_design_describes_is_hidden_where_what_is_after_it_is() -> None:
+    """It left out few of the other arm, of whom the means of those described tell."""
+    row: dict[str, object] = {
+        "contrast": "base_vs_host", "design": "full", "estimand": "ATE", "covariate": "prior",
+        "level": "", "mean_described": 1.234, "mean_base": 1.345, "smd": -0.1,
+        "n_described": 100, "n_base": 60, "schools_described": 5, "schools_base": 5,
+    }  # fmt: skip
+    unknown = ("n_left_out", "count_described", "count_base", "count_left_out", "fewest_left_out")
+    row |= dict.fromkeys(unknown)
+    about = [{**row, "flags": ""}]
+    key = ("base_vs_host", "full", "ATE")
+    shown, gone = (
+        release_describes([row], about, Told(hidden, {}), SRS)[0] for hidden in (set(), {key})
+    )
+    assert (shown["mean_described"], shown["status"]) == (1.23, "")
+    assert (gone["mean_described"], gone["smd"], gone["status"]) == (None, None, "suppressed")

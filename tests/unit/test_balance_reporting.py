@@ -112,7 +112,8 @@ def test_three_groups_stand_side_by_side_and_the_unchanged_has_one_column(
 
 def test_whom_the_answers_describe(released: Released) -> None:
     few, kept, others = whom(released)
-    assert "all of them, or all but so few" in few.told
+    assert few.told.startswith("About pupils with a base place: how they fared against pupils at ")
+    assert "all whose records say enough, or all but so few" in few.told
     assert not few.numbers.rows
     assert "is 0.14 standard deviations, so it speaks of pupils a little unlike them." in kept.told
     assert kept.numbers.rows[1][1:] == ("30%", "30%", "0.02")

@@ -264,7 +264,7 @@ def test_energy_of_too_many_pupils_is_refused() -> None:
 
 
 def test_wrong_settings_are_refused() -> None:
-    fails(UsageError, "moments = 3", pupils(1), method="entropy", moments=3)
+    fails(UsageError, "moments", pupils(1), method="entropy", moments=3)
     fails(UsageError, "tolerance", pupils(1), method="stable", tolerance=-0.1)
 
 

@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from baseeval.disclosure import shapes
+from baseeval.disclosure.digits import round_answer
 from baseeval.disclosure.profiles import PROFILES, Profile, get_profile
-from baseeval.disclosure.released import About
+from baseeval.disclosure.released import About, Released
 from baseeval.disclosure.releasing import release
 from baseeval.errors import UsageError
 from baseeval.results import RESULT_COLUMNS, Balance, Effect, Flow, results_table
@@ -78,7 +82,7 @@ def test_a_row_of_enough_pupils_keeps_its_answer_and_rounds_its_counts() -> None
     row = release(rows_of({})).results.loc[0]
     assert list(row[["n_first", "n_second"]]) == [35, 40]
     assert list(row[["n_effective_first", "n_effective_second"]]) == [35.0, 25.0]
-    assert list(row[["estimate", "p_value", "df"]]) == [0.25, 0.04, 5.4321]
+    assert list(row[["estimate", "p_value", "df"]]) == [0.25, 0.04, 5.4]
     assert list(row[["schools_first", "schools_second"]]) == [5, 5]
     assert (row["verdict"], row["flags"]) == ("favours_first", "few_schools")
 
@@ -123,17 +127,16 @@ def test_a_row_that_failed_is_not_called_suppressed() -> None:
     assert row[NUMBERS].isna().all()
 
 
-def test_a_plain_difference_is_rounded_and_an_adjusted_one_is_not() -> None:
+def test_a_plain_difference_is_rounded_more_than_an_adjusted_one() -> None:
     """Otherwise the difference of two shares gives the counts behind them away."""
     exact = {"estimate": 11 / 35 - 14 / 47, "std_error": 0.10391, "p_value": 0.87654}
     rows = rows_of(exact, exact | {"wave": "3"})
     rows["parameters"] = [2, 3]
     plain, adjusted = release(rows).results.to_dict("records")
 
-    assert plain["estimate"] == 0.02
-    assert plain["std_error"] == 0.1
-    assert plain["p_value"] == 0.88
-    assert adjusted["estimate"] == pytest.approx(11 / 35 - 14 / 47, rel=1e-11)
+    assert (plain["estimate"], plain["std_error"], plain["p_value"]) == (0.02, 0.1, 0.88)
+    assert adjusted["estimate"] == 0.016
+    assert (adjusted["std_error"], adjusted["p_value"]) == (0.104, 0.877)
     behind = [
         (a, b)
         for n in range(33, 38)
@@ -143,6 +146,91 @@ def test_a_plain_difference_is_rounded_and_an_adjusted_one_is_not() -> None:
         if round(a / n - b / m, 2) == 0.02
     ]
     assert len(behind) > 300
+
+
+def test_no_pair_of_arm_sizes_is_told_by_estimates_and_effect_sizes() -> None:
+    """Their ratio is the pupils' standard deviation, a fraction over what is left of the rows."""
+    spread, rng = math.sqrt(731 / 77), np.random.default_rng(4)
+    exact = [
+        {
+            "wave": str(wave),
+            "estimate": estimate,
+            "std_error": error,
+            "ci_low": estimate - 2.1 * error,
+            "ci_high": estimate + 2.1 * error,
+            "ci90_low": estimate - 1.8 * error,
+            "ci90_high": estimate + 1.8 * error,
+            "effect_size": estimate / spread,
+            "effect_size_low": (estimate - 2.1 * error) / spread,
+            "effect_size_high": (estimate + 2.1 * error) / spread,
+            "smallest_effect": 0.5 / spread,
+        }
+        for wave, (estimate, error) in enumerate(
+            zip(rng.normal(1, 1, size=8), rng.uniform(0.3, 0.7, size=8), strict=True)
+        )
+    ]
+    out = release(rows_of(*exact)).results
+
+    def pairs_that_fit(table: pd.DataFrame) -> int:
+        """Count the arm sizes for which some sum of squares of whole scores is possible."""
+        low, high = 0.0, math.inf
+        for end in ("", "_low", "_high"):
+            unit = table[f"ci{end}" if end else "estimate"].abs()
+            size = table[f"effect_size{end}"].abs()
+            slack = [
+                10.0 ** -max(len(f"{v!r}".partition(".")[2]) for v in each) / 2
+                for each in (unit, size)
+            ]
+            low = max(low, ((unit - slack[0]) / (size + slack[1])).max())
+            high = min(high, ((unit + slack[0]) / (size - slack[1])).min())
+        return sum(
+            math.floor(high**2 * (n + m - 2) * n * m) >= math.ceil(low**2 * (n + m - 2) * n * m)
+            for n in range(33, 38)
+            for m in range(38, 43)
+        )
+
+    rows = rows_of(*exact)
+    out = release(rows).results
+    assert pairs_that_fit(rows) < 5
+    assert pairs_that_fit(out) == 25
+    assert (out["smallest_effect"] == round(0.5 / spread, 3)).all()
+
+
+def test_rounding_moves_no_interval_across_zero_and_no_p_value_across_a_level() -> None:
+    row = {"estimate": 0.2404, "std_error": 0.12, "ci90_low": -0.00002}
+    row |= {"ci_low": 0.0004, "effect_size_low": 0.0004, "effect_size_high": 0.6}
+    row |= {"p_value": 0.049996, "p_adjusted": 0.0501}
+    told = release(rows_of(row)).results.loc[0]
+    assert (told["ci_low"], told["ci90_low"], told["effect_size_low"]) == (0.0004, -0.0001, 0.0004)
+    assert (told["p_value"], told["p_adjusted"]) == (0.0499, 0.0501)
+
+
+@settings(max_examples=200, deadline=None, derandomize=True)
+@given(
+    estimate=st.floats(-30, 30),
+    error=st.floats(1e-3, 10),
+    chance=st.floats(1e-12, 1, exclude_max=True),
+)
+def test_an_answer_keeps_its_side_and_nearly_its_place(
+    estimate: float, error: float, chance: float
+) -> None:
+    low, high = estimate - 2 * error, estimate + 2 * error
+    exact = {"estimate": estimate, "std_error": error, "ci_low": low, "ci_high": high}
+    exact |= {"p_value": chance, "p_adjusted": math.nan, "smallest_effect": math.nan}
+    sized = {"effect_size": estimate, "effect_size_low": low, "effect_size_high": high}
+    told = round_answer({**exact, **sized, "ci90_low": math.nan, "ci90_high": math.nan})
+    for name in ("ci_low", "ci_high", "effect_size_low", "effect_size_high"):
+        value = (exact | sized)[name]
+        assert np.sign(told[name]) == np.sign(value)
+        assert abs(told[name] - value) <= 0.0051 * error
+    assert told["std_error"] == pytest.approx(error, rel=0.0051)
+    assert all((told["p_value"] < level) == (chance < level) for level in (0.05, 0.01, 0.001))
+
+
+def test_without_an_interval_three_digits_leave() -> None:
+    bare = dict.fromkeys(("std_error", "ci_low", "ci_high", "ci90_low", "ci90_high"), math.nan)
+    told = release(rows_of({"estimate": 1.23456, "effect_size": 0.34567, **bare})).results.loc[0]
+    assert (told["estimate"], told["effect_size"]) == (1.23, 0.346)
 
 
 def test_a_withheld_row_does_not_say_that_all_are_alike() -> None:
@@ -162,9 +250,12 @@ def test_missing_values_of_an_arm_of_one_school_are_withheld() -> None:
     assert base["status"] == "suppressed"
 
 
-def test_degrees_of_freedom_that_count_pupils_are_rounded() -> None:
-    released = release(rows_of({"df": 76.0}, {"df": 10.0, "wave": "3"})).results
-    assert list(released["df"]) == [75.0, 10.0]
+def test_degrees_of_freedom_tell_no_school_s_size() -> None:
+    exact = (76.0, 10.0, 5.4321, 0.3219, 117.0)
+    rows = rows_of(*({"df": df, "wave": str(wave)} for wave, df in enumerate(exact)))
+    assert list(release(rows).results["df"]) == [75.0, 10.0, 5.4, 0.3, 120.0]
+    rows["parameters"] = 12
+    assert list(release(rows).results["df"]) == [75.0, 10.0, 5.4, 0.3, 120.0]
 
 
 def test_no_third_answer_is_found_from_two() -> None:
@@ -236,7 +327,7 @@ def balance_of(levels: dict[str, tuple[float, float]], schools: int = 5, size: i
     rows = []
     for level, (one, two) in levels.items():
         row = NAME | {"covariate": "need", "level": level, "count_first": one, "count_second": two}
-        row |= {"n_first": size, "n_second": size}
+        row |= {f"{what}_{side}": size for what in ("n", "rows") for side in ("first", "second")}
         for when in ("before", "after"):
             row |= {f"mean_first_{when}": one / size, f"mean_second_{when}": two / size}
             row |= {f"{name}_{when}": 0.4 for name in ("smd", "variance_ratio", "ks")}
@@ -272,6 +363,40 @@ def test_a_small_level_takes_another_with_it() -> None:
     assert out.balance.loc[[0, 2], shapes.BALANCE_NUMBERS.split()].isna().all(axis=None)
     assert out.overlap["max_smd_before"].tolist() == [0.5]  # of a withheld level: one decimal
     assert out.overlap["max_smd_after"].tolist() == [0.4]
+
+
+def left_out(*designs: tuple[str, int, int]) -> Released:
+    """Release balance of designs of 50 pupils an arm by name and those whom each uses."""
+    tables, about = [], []
+    for name, first, second in designs:
+        one = balance_of({"a": (23, 26), "b": (27, 24)})
+        tables.append(one.table.assign(design=name, n_first=first, n_second=second))
+        about.append(one.overlap.assign(design=name, n_first=first, n_second=second))
+    whole = Balance(pd.concat(tables), pd.concat(about))
+    return release(results_table([]), whole)
+
+
+@pytest.mark.parametrize(("first", "gone"), [(50, False), (49, True), (41, True), (40, False)])
+def test_few_whom_a_design_leaves_out_are_in_no_difference_of_means(first: int, gone: bool) -> None:
+    """Before and after are means of nearly the same pupils, so neither of a pair may be exact."""
+    for counts in ((first, 50), (50, first)):
+        out = left_out(("nearest", *counts))
+        after = [name for name in shapes.BALANCE if name.endswith("_after")]
+        known = ["mean_first_after", "mean_second_after", "smd_after", "ks_after"]
+        assert out.balance[known].isna().all(axis=None) == gone
+        assert out.balance[after].isna().all(axis=None) or not gone
+        assert out.balance["mean_first_before"].notna().all()
+        assert set(out.balance["status"]) == ({"suppressed"} if gone else {""})
+        told = out.overlap.loc[0, "max_smd_after"]
+        assert told == 0.4
+        assert out.overlap.loc[0, "n_first"] == 5 * round(counts[0] / 5)
+
+
+def test_designs_of_one_contrast_do_not_tell_by_each_other() -> None:
+    """One uses 40 and one 37, each leaving out enough: their difference is three pupils'."""
+    out = left_out(("entropy", 50, 50), ("nearest", 40, 40), ("optimal", 37, 40), ("full", 50, 50))
+    shown = out.balance.groupby("design")["smd_after"].count().to_dict()
+    assert shown == {"entropy": 2, "nearest": 2, "optimal": 0, "full": 2}
 
 
 def test_a_level_left_out_of_the_table_is_protected() -> None:

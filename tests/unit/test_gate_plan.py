@@ -69,6 +69,7 @@ def test_what_needs_covariates_says_so():
     [
         ("largest_smd", 0),
         ("overlap", 1.0),
+        ("overlap", "0.1"),
         ("schools_per_arm", 0),
         ("schools_per_arm", 2.5),
         ("effective_size", 0),
@@ -84,6 +85,20 @@ def test_what_needs_covariates_says_so():
 def test_a_value_out_of_range_is_named(key, value):
     (fault,) = faults(keys(**{"schools_per_arm": 2, key: value}))
     assert fault.startswith(f"study.toml, [gate] {key}: ")
+    ranges = {
+        "largest_smd": "a number above 0 is",
+        "overlap": "a number of at least 0 and below 1 is",
+        "schools_per_arm": "a whole number of at least 1 is",
+        "effective_size": "a number above 0 is",
+        "smallest_detectable_effect": "a number above 0 is",
+        "icc": "a number of at least 0 and below 1 is",
+        "r2_pupil": "a number of at least 0 and below 1 is",
+        "effect_variance": "a number of at least 0 is",
+        "power": "a number above 0 and below 1 is",
+        "alpha": "a number above 0 and below 1 is",
+        "show_failed": "true or false is",
+    }
+    assert f"{key}: {ranges[key]} needed here" in fault
 
 
 def test_an_unknown_key_names_the_nearest():

@@ -207,15 +207,15 @@ def test_pupils_without_a_partner_are_counted() -> None:
 
 REFUSED: list[tuple[str, dict[str, Any]]] = [
     ("takes no caliper", {"distance": "mahalanobis", "caliper": 0.2}),
-    ("caliper_unit = 'SD'", {"distance": AGE, "caliper": 0.2, "caliper_unit": "SD"}),
+    ("caliper_unit: it must be sd or raw", {"distance": AGE, "caliper": 0.2, "caliper_unit": "SD"}),
     ("no such caliper", {"distance": AGE, "caliper": 0.2, "caliper_unit": {"age": "raw"}}),
-    ("the width is not a number", {"distance": AGE, "caliper": float("nan")}),
+    ("caliper: it must be a number", {"distance": AGE, "caliper": float("nan")}),
     ("no column `agee`", {"distance": AGE, "caliper": {"agee": 1}}),
     ("`agee` is not a covariate", {"distance": AGE, "mahalanobis": ["agee"]}),
     ("`distance` is none", {"distance": "mahalanobis", "mahalanobis": ["age"]}),
     ("order = 'largest'", {"distance": "mahalanobis", "order": "largest"}),
     ("order = 'nearest'", {"distance": AGE, "order": "nearest"}),
-    ("not a whole number", {"distance": AGE, "ratio": 0}),
+    ("ratio: it must be a number from one", {"distance": AGE, "ratio": 0}),
     ("not a whole number", {"distance": AGE, "ratio": 1.5}),
     ("below and above `ratio`", {"distance": AGE, "ratio": 2, "max_controls": 2}),
     ("5 pupils of the other arm", {"distance": AGE, "ratio": 2, "max_controls": 3}),

@@ -153,7 +153,7 @@ def test_time_that_runs_out_is_told() -> None:
 
 
 WRONG: list[tuple[str, dict[str, Any], type[BaseevalError], str]] = [
-    ("optimal", {"ratio": 0}, UsageError, "whole number from one"),
+    ("optimal", {"ratio": 0}, UsageError, "number from one"),
     ("optimal", {"caliper": 0.1, "caliper_unit": "raw", "exact": ["town"]}, EstimationError, ""),
     ("optimal", {"replace": True}, UsageError, "does not read this"),
     ("optimal", {"distance": "mahalanobis", "mahalanobis": ["age"]}, UsageError, "is none"),
@@ -183,9 +183,9 @@ def test_refusals(
 WRONG_CARDINALITY: list[tuple[dict[str, Any], str]] = [
     ({"profile": True, "ratio": 2}, "a profile leaves it free"),
     ({"profile": True, "mahalanobis": ["age"]}, "no ratio to pair by"),
-    ({"tolerance": -1.0}, "below zero"),
-    ({"time_limit": 0.0}, "not above zero"),
-    ({"ratio": 0}, "whole number from one"),
+    ({"tolerance": -1.0}, "a number from zero"),
+    ({"time_limit": 0.0}, "seconds above zero"),
+    ({"ratio": 0}, "number from one"),
 ]
 
 

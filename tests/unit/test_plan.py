@@ -1,6 +1,7 @@
 """The study file: read strictly, every fault at once, and its hash."""
 
 import datetime as dt
+import re
 import tomllib
 from pathlib import Path
 
@@ -143,8 +144,8 @@ def test_every_fault_is_named_at_once(keys):
     for words in (
         "[families]: this section is reserved",
         "[study]: the key `nmae` is not known. Did you mean `name`?",
-        "[study] seed: input should be greater than or equal to 0",
-        "[data] table: input should be a valid string",
+        "[study] seed: a whole number of at least 0 is needed here",
+        "[data] table: text is needed here, in quotes",
         "[outcomes 1] kind: this value is not one of those allowed. Use one of: 'continuous'",
         "[outcomes 2]: the key `revers` is not known. Did you mean `reverse`?",
         "[covariates] adjust 2: the key `weve` is not known. Did you mean `wave`?",
@@ -200,7 +201,7 @@ def test_what_the_reader_adds_cannot_be_written(keys, key):
         ("arms", {"other": "ignore"}, "Use one of: 'error' or 'exclude'"),
         ("covariates", {"exact": ["sex"]}, "`sex` stands more than once"),
         ("covariates", {"exact": ["arm"]}, "`arm` is a name that baseeval needs"),
-        ("covariates", {"exact": ["school_id"]}, "`school_id` says which school it is"),
+        ("covariates", {"exact": ["school_id"]}, "of one school are asked for by `prefer = "),
         ("covariates", {"exact": ["placement"]}, "`placement` says which arm it is"),
         ("covariates", {"exact": ["autistic"]}, "`autistic` says who is a peer"),
         (
@@ -236,9 +237,9 @@ def test_what_does_not_go_together_is_refused(keys, section, change, words):
         ({"column": ""}, "at least 1 character"),
         ({"forms": ["level", "level"]}, "`forms` names something twice"),
         ({"forms": []}, "at least 1 item"),
-        ({"smallest_effect": 0}, "greater than 0"),
-        ({"smallest_effect": float("inf")}, "finite number"),
-        ({"smallest_effect": "0.1"}, "valid number"),
+        ({"smallest_effect": 0}, "a number above 0 is needed here"),
+        ({"smallest_effect": float("inf")}, "a number above 0 is needed here"),
+        ({"smallest_effect": "0.1"}, "a number above 0 is needed here"),
         ({"better": "more"}, "Use one of: 'higher', 'lower' or 'neither'"),
         ({"name": "belonging"}, "`belonging` is the name of more than one outcome"),
         ({"column": "wave"}, "takes `wave`, which says which wave it is"),
@@ -248,6 +249,56 @@ def test_an_outcome_that_cannot_be_is_refused(keys, change, words):
     keys["outcomes"][0] |= change
 
     assert any(words in fault for fault in faults(keys)), faults(keys)
+
+
+@pytest.mark.parametrize(
+    ("design", "words"),
+    [
+        ({"caliper": 0}, "caliper: a caliper is a number other than 0, as 0.2"),
+        ({"caliper": "0.2"}, "caliper: a caliper is a number other than 0, as 0.2"),
+        ({"caliper": {}}, "caliper: a caliper is a number other than 0, as 0.2"),
+        ({"caliper": {"prior": True}}, "such numbers by column, as { age = 1.0 }"),
+        ({"caliper_unit": "SD"}, 'caliper_unit: the unit is "sd" or "raw"'),
+        ({"caliper": 0.2, "caliper_unit": {"prior": "raw"}}, "`prior`, which has no caliper"),
+        ({"trim": 0.5}, 'trim: it takes "crump", "common_support", or the smallest chance'),
+        ({"trim": True}, 'trim: it takes "crump", "common_support", or the smallest chance'),
+        ({"cutpoints": 4}, "cutpoints: cuts stand by column: how many bins"),
+        ({"cutpoints": {"prior": [1, "2"]}}, "cutpoints: cuts stand by column: how many bins"),
+        ({"largest_share": 1}, "largest_share: a number above 0 and below 1 is needed here"),
+        ({"ratio": 1.5}, "ratio: a whole number of at least 1 is needed here"),
+        ({"replace": "yes"}, "replace: true or false is needed here"),
+        ({"prefer": "school"}, '`prefer = "school"` needs a `caliper`'),
+        ({"prefer": "school", "caliper": 0.2, "reuse": 2}, "`reuse` does not go together"),
+        ({"anti_exact": ["need"]}, "cannot both agree on `need` (`exact`) and differ on it"),
+        ({"caliper": {"need": 1}}, "`caliper` needs numbers, and `need` is a category"),
+        ({"sampling_weights": "need"}, "`sampling_weights` needs numbers, and `need` is a cat"),
+    ],
+)
+def test_a_design_that_cannot_be_is_refused_in_plain_words(keys, design, words):
+    keys["covariates"]["exact"] = [{"column": "need", "kind": "category"}]
+    keys["design"] = design
+
+    (fault,) = faults(keys)
+
+    assert words in fault
+    assert not re.search("input|literal|constrained|dict|valid|should", fault)
+
+
+@pytest.mark.parametrize(
+    "design",
+    [
+        {"caliper": -1, "prefer": "school"},
+        {"caliper": {"": 0.2, "prior": -1.5}, "caliper_unit": {"prior": "raw"}},
+        {"caliper": 0.2, "caliper_unit": "raw"},
+        {"trim": 0.05},
+        {"trim": "crump"},
+        {"cutpoints": {"": "q4", "prior": [8.5, 11], "sex": 0}},
+    ],
+)
+def test_choices_of_designs_arrive_as_they_are_written(keys, design):
+    keys["design"] = design
+
+    assert plan_from_keys(keys, Path("study.toml")).design.settings() == design
 
 
 def test_a_form_needs_what_it_is_made_from(keys):

@@ -302,7 +302,7 @@ def test_a_choice_that_is_not_there() -> None:
         ({"propensity": "logitt"}, "Did you mean"),
         ({"trim": "crumpp"}, "Did you mean"),
         ({"trim": 0.7}, "smallest chance"),
-        ({"truncate": 0.2}, "between 0.5 and 1"),
+        ({"truncate": 0.2}, "between a half and one"),
         ({"propensity": "random_intercept"}, "it serves two arms"),
         ({"propensity": "within_between"}, "no schools are named"),
     ):

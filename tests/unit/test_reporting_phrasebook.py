@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 import runpy
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from baseeval.disclosure.released import About, OutcomeAbout
+from baseeval.reporting.alike import no_likeness
 from baseeval.reporting.amounts import interval, plain, school_days, size, span
 from baseeval.reporting.cautions import CAUTIONS
+from baseeval.reporting.html import render
 from baseeval.reporting.limits import all_not_made, not_made
+from baseeval.reporting.method import methods
 from baseeval.reporting.phrasebook import SHORT_CONTRASTS, SIDES, everyday, group, label_of
 from baseeval.reporting.sentences import sentence
 from baseeval.reporting.tags import PLACES, tag_of
@@ -152,3 +156,34 @@ def test_every_code_has_words() -> None:
         "In a group, every recorded characteristic known"
     )
     assert label_of("x", "Reading") == "Reading"
+
+
+@pytest.mark.parametrize(
+    ("estimand", "focal", "words"),
+    [
+        ("ATT", "", "In all comparisons the same: pupils with a base place (ATT)"),
+        ("ATT", "non_host", "In all comparisons the same: pupils at schools with no base (ATT)"),
+        ("ATE", "", "In all comparisons the same: the pupils of all three groups together (ATE)"),
+        ("ATO", "", "the pupils who could as well have been in any of the three groups (ATO)"),
+    ],
+)
+def test_one_design_over_all_groups_is_about_the_same_pupils(
+    estimand: str, focal: str, words: str
+) -> None:
+    released = EXAMPLE["released_example"]()
+    common = replace(released.about, estimand=estimand, target="common", focal=focal)
+    told = dict(methods(replace(released, about=common)))["Whom the answers are about"]
+    assert told.endswith(words)
+    two = replace(common, contrasts_made=("base_vs_host",))
+    told = dict(methods(replace(released, about=two)))["Whom the answers are about"]
+    assert "In all comparisons" not in told
+    assert "three" not in told
+
+
+def test_without_a_design_there_is_no_likeness_to_show() -> None:
+    released = EXAMPLE["released_example"]()
+    assert "No fair comparison of any two groups" in no_likeness(released.about)
+    bare = replace(released.about, adjusted=(), exact=())
+    assert "Nothing recorded before was named" in no_likeness(bare)
+    page = render(replace(released, balance=released.balance.iloc[:0]))
+    assert no_likeness(released.about) in page

@@ -87,6 +87,12 @@ class Laid:
         return {w: school_shares(self.arm, arms, self.school, weights[w]) for w in weights}
 
     @cached_property
+    def rows(self) -> list[int]:
+        """Return how many rows of each arm count before the design."""
+        counts = np.bincount(self.arm[self.base > 0], minlength=len(self.design.arms))
+        return [int(count) for count in counts]
+
+    @cached_property
     def used(self) -> list[int]:
         """Return how many rows of each arm have a weight."""
         counts = np.bincount(self.arm[self.design.weights > 0], minlength=len(self.design.arms))

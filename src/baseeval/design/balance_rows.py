@@ -24,7 +24,8 @@ _TIMES = ("before", "after")
 #: What the worst of several pairs does not have.
 _OF_A_PAIR = frozenset(
     {f"mean_{side}_{when}" for side in ("first", "second") for when in _TIMES}
-    | {"n_first", "n_second", "count_first", "count_second", "pair_distance", "se_after"}
+    | {f"{what}_{side}" for what in ("n", "rows", "count") for side in ("first", "second")}
+    | {"pair_distance", "se_after"}
 )
 
 
@@ -159,6 +160,8 @@ def _row(
         "p_over_limit": chance_of(smd, wobble, limit),
         "band": balance_band(smd),
         "chance": "unknown",
+        "rows_first": laid.rows[one],
+        "rows_second": laid.rows[two],
     }
 
 

@@ -70,6 +70,34 @@ def read_calipers(
     return tuple(limits)
 
 
+def nobody_fits(sample: DesignSample, settings: Settings) -> tuple[str, str]:
+    """Say what keeps partners from one another, and what would let them meet.
+
+    Parameters
+    ----------
+    sample : DesignSample
+    settings : Settings
+
+    Returns
+    -------
+    within : str
+        What a match must lie within, to follow "has a match"; empty where nothing restricts it.
+    remedy : str
+        What to do, a sentence.
+    """
+    restrictions = [
+        (settings.caliper is not None, "the calipers", "widen the calipers"),
+        (bool(sample.strata.any()), "the exact strata", "match exactly on less"),
+        (bool(sample.anti), "what partners must not share", "name less in `anti_exact`"),
+    ]
+    here = [(bound, remedy) for holds, bound, remedy in restrictions if holds]
+    if not here:
+        return "", "Adjust for fewer covariates, or for others."
+    remedies = ", or ".join(remedy for _, remedy in here)
+    within = " and ".join(bound for bound, _ in here)
+    return f" within {within}", f"{remedies[:1].upper()}{remedies[1:]}."
+
+
 def _problems(
     widths: Mapping[str, float], units: Mapping[str, str], score: Floats | None
 ) -> list[Problem]:

@@ -105,7 +105,7 @@ def contrast_sample(
         contrast="" if contrast == ALL_ARMS else contrast,
         flags=flags,
         anti=tuple(strata_of(frame, [name]) for name in anti_exact),
-        variables={name: numbers(frame, name) for name in variables},
+        variables={name: numbers(frame, name, "caliper") for name in variables},
         school_level=np.flatnonzero([name in level for name, _ in names]),
         hosts=hosts,
         whole=whole,

@@ -70,3 +70,18 @@ def decide_all(cohort: Cohort, method: str) -> dict[str, Weights]:
     """
     whole = decide(cohort, ALL_ARMS, method)
     return {name: whole.between(first, second, name) for name, (first, second) in CONTRASTS.items()}
+
+
+def is_common(cohort: Cohort) -> bool:
+    """Return whether the plan's designs hold all three arms at once.
+
+    Parameters
+    ----------
+    cohort : Cohort
+
+    Returns
+    -------
+    bool
+        False where an arm is not there, whatever the plan says.
+    """
+    return cohort.plan.design.target == "common" and len(cohort.contrasts) == len(CONTRASTS)

@@ -9,18 +9,17 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from baseeval.design.heavy import heavy_flags
 from baseeval.design.requests import check_request
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
+from baseeval.design.settings_checks import check_anti_exact, checked_settings
 from baseeval.design.spec import Made
 from baseeval.errors import EstimationError, Problem
 from baseeval.results import Weights, target_of
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
-
-#: A pupil who holds more than this share of an arm's weight is flagged, in an arm of so many.
-HEAVY_SHARE, HEAVY_ARM = 0.25, 20
 
 _ORDINALS = ("first", "second", "third")
 
@@ -48,7 +47,9 @@ def make_design(sample: DesignSample, method: str, kind: str, settings: Settings
     EstimationError
         No such design exists on these data.
     """
+    settings = checked_settings(sample, settings)
     spec = check_request(sample, method, kind, settings)
+    check_anti_exact(sample, spec)
     usable = _usable(sample) if spec.needs_covariates else np.ones(len(sample.arm), dtype=bool)
     given = np.ones_like(usable) if spec.all_rows else usable
     inner = sample if given.all() else sample.select(given)
@@ -60,7 +61,7 @@ def make_design(sample: DesignSample, method: str, kind: str, settings: Settings
         made = replace(made, weights=made.weights * inner.base)
     notes = (*_repeats(sample), *_outside(usable, sample), *made.notes)
     full = _spread(made, given)
-    heavy = _heavy(full.weights, sample, settings, method)
+    heavy = heavy_flags(full.weights, sample, settings, spec)
     flags = tuple(dict.fromkeys([*sample.flags, *made.flags, *heavy]))
     return join_sample(sample, replace(full, flags=flags, notes=notes), method, settings)
 
@@ -102,11 +103,9 @@ def join_sample(sample: DesignSample, made: Made, method: str, settings: Setting
 
 
 def _target(sample: DesignSample, settings: Settings) -> str:
-    if len(sample.arms) > 2:
-        return sample.arms[settings.focal or 0] if settings.estimand == "ATT" else "common"
-    if settings.estimand == "ATT" and settings.focal:
-        return sample.arms[settings.focal]
-    return target_of(sample.contrast, settings.estimand)
+    at_once = len(sample.arms) > 2 or (settings.estimand == "ATT" and settings.focal)
+    focal = sample.arms[settings.focal or 0] if at_once else None
+    return target_of(sample.contrast, settings.estimand, focal)
 
 
 def _usable(sample: DesignSample) -> NDArray[np.bool_]:
@@ -201,32 +200,3 @@ def _repeats(sample: DesignSample) -> tuple[str, ...]:
         if first != covariate:
             notes.append(f"`{covariate}` is the same as `{first}`: it is left out.")
     return tuple(notes)
-
-
-def _heavy(
-    weights: Floats, sample: DesignSample, settings: Settings, method: str
-) -> tuple[str, ...]:
-    """Refuse, or flag, an arm of which one pupil holds much of the weight."""
-    shares = {}
-    for position, arm in enumerate(sample.arms):
-        mine = weights[sample.arm == position]
-        if mine.sum() > 0:
-            shares[arm] = (float(mine.max() / mine.sum()), int(np.sum(mine > 0)))
-    limit = settings.largest_share
-    over = [arm for arm, (share, _) in shares.items() if limit is not None and share > limit]
-    if over:
-        raise EstimationError(
-            [
-                Problem(
-                    f"design `{method}`, {sample.where}",
-                    f"one pupil of {arm} holds {shares[arm][0]:.0%} of the weight of that arm, "
-                    f"more than the {limit:.0%} allowed",
-                    "Trim or truncate, adjust for fewer covariates, or ask for the overlap "
-                    "(estimand ATO).",
-                )
-                for arm in over
-            ],
-            flag="heavy_weight",
-        )
-    heavy = any(share > HEAVY_SHARE and size >= HEAVY_ARM for share, size in shares.values())
-    return ("heavy_weight",) if heavy else ()

@@ -13,6 +13,7 @@ from baseeval.cohort.building import Cohort
 from baseeval.design.making import make_design
 from baseeval.design.requests import caliper_columns, focal_arm, requested_sample
 from baseeval.design.settings import Settings
+from baseeval.errors import Problem, UsageError
 from baseeval.results import Weights
 
 Floats = NDArray[np.float64]
@@ -158,7 +159,7 @@ def match(
     settings = Settings(
         estimand=estimand,
         focal=focal_arm(sample, focal),
-        distance=distance,
+        distance=distance if isinstance(distance, str) else _numbers(distance),
         mahalanobis=tuple(mahalanobis),
         ratio=ratio,
         replace=replace,
@@ -184,3 +185,13 @@ def match(
         seed=seed,
     )
     return make_design(sample, method, "match", settings)
+
+
+def _numbers(distance: object) -> Floats:
+    """Return scores of one's own as an array, whatever held them."""
+    try:
+        return np.asarray(distance, dtype=float)
+    except (TypeError, ValueError):
+        raise UsageError(
+            Problem("distance", "scores of one's own must be numbers, one a row", "Mend them.")
+        ) from None

@@ -7,8 +7,10 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.design.column_words import column_words
 from baseeval.design.sample import DesignSample
 from baseeval.errors import Problem, UsageError
+from baseeval.numerics.centring import bring_to_size
 
 Floats = NDArray[np.float64]
 
@@ -29,7 +31,8 @@ def moment_columns(
     Returns
     -------
     columns : ndarray, shape (n, q)
-        The sample's own come first and as they are. Numbers are squared and
+        The sample's own come first and as they are, but that sizes whose squares
+        a computer cannot hold are brought to one. Numbers are squared and
         multiplied in standard deviations from their mean, which balances the
         same and loses no digits.
     words : tuple of str
@@ -48,12 +51,13 @@ def moment_columns(
                 "Give 1 or 2.",
             )
         )
-    words = [_said(*name) for name in sample.names]
+    words = list(column_words(sample, sample.names))
+    columns = bring_to_size(sample.columns)
     if moments == 1 and not interactions:
-        return sample.columns, tuple(words)
+        return columns, tuple(words)
     reduced = _without_first_levels(sample)
     weight = sample.base / sample.base.sum()
-    centred = sample.columns - weight @ sample.columns
+    centred = columns - weight @ columns
     spread = np.sqrt(weight @ centred**2)
     centred /= np.where(spread > 0, spread, 1.0)
     added: list[Floats] = []
@@ -67,7 +71,7 @@ def moment_columns(
             if sample.names[one][0] != sample.names[two][0]:
                 added.append(centred[:, one] * centred[:, two])
                 words.append(f"{words[one]} times {words[two]}")
-    return np.column_stack([sample.columns, *added]), tuple(words)
+    return np.column_stack([columns, *added]), tuple(words)
 
 
 def _without_first_levels(sample: DesignSample) -> list[int]:
@@ -79,7 +83,3 @@ def _without_first_levels(sample: DesignSample) -> list[int]:
             kept.append(place)
         seen.add(covariate)
     return kept
-
-
-def _said(covariate: str, level: str) -> str:
-    return f"`{covariate}` ({level})" if level else f"`{covariate}`"

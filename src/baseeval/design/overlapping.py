@@ -205,6 +205,10 @@ def _bins(laid: Laid, pair: ArmPair, design: Weights, score: Floats) -> list[Row
         before, after = (
             np.bincount(place[mine], weights[mine], BINS) for weights in (base, design.weights)
         )
+        counting = {
+            when: np.bincount(place[mine & (weights > 0)], minlength=BINS)
+            for when, weights in (("before", base), ("after", design.weights))
+        }
         schools = 0 if school is None else int(np.sum(np.bincount(school[mine]) > 0))
         rows += [
             {
@@ -217,6 +221,8 @@ def _bins(laid: Laid, pair: ArmPair, design: Weights, score: Floats) -> list[Row
                 "pupils": int(pupils[at]),
                 "share_before": before[at] / max(before.sum(), 1e-300),
                 "share_after": after[at] / max(after.sum(), 1e-300),
+                "counting_before": int(counting["before"][at]),
+                "counting_after": int(counting["after"][at]),
                 "schools": schools,
             }
             for at in range(BINS)

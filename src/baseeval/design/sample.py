@@ -184,6 +184,25 @@ def expand(
     return columns, tuple(names)
 
 
+def as_numbers(series: pd.Series) -> pd.Series:
+    """Return a column of numbers kept as objects, such as decimals of a database, as floats.
+
+    Parameters
+    ----------
+    series : pandas.Series
+
+    Returns
+    -------
+    pandas.Series
+        As it was where it holds anything else.
+    """
+    if series.dtype != object:
+        return series
+    held = pd.api.types.infer_dtype(series, skipna=True)
+    is_number = held in ("decimal", "integer", "floating", "mixed-integer-float")
+    return pd.to_numeric(series).astype(float) if is_number else series
+
+
 def strata_of(frame: pd.DataFrame, exact: Sequence[str]) -> Ints:
     """Give numbers to the strata within which rows agree on every exact covariate.
 
@@ -241,26 +260,29 @@ def base_weights(frame: pd.DataFrame, column: str | None) -> Floats:
     """
     if column is None:
         return np.ones(len(frame))
-    base = numbers(frame, column)
+    base = numbers(frame, column, "sampling_weights")
     bad = int(np.sum(~(base > 0) | ~np.isfinite(base)))
     if bad:
         raise DataError(
             Problem(
                 f"data, column `{column}`",
-                f"{bad} of {len(frame)} rows have a weight that is not a positive number",
+                f"{bad} of {len(frame)} rows have a weight that is not a positive number, and "
+                "`sampling_weights` takes no other",
                 "Drop those rows, or mend their weights.",
             )
         )
     return base
 
 
-def numbers(frame: pd.DataFrame, column: str) -> Floats:
+def numbers(frame: pd.DataFrame, column: str, key: str) -> Floats:
     """Return a column of numbers.
 
     Parameters
     ----------
     frame : pandas.DataFrame
     column : str
+    key : str
+        What names the column, for a message.
 
     Returns
     -------
@@ -274,6 +296,10 @@ def numbers(frame: pd.DataFrame, column: str) -> Floats:
     series = frame[column]
     if not (pd.api.types.is_numeric_dtype(series) or pd.api.types.is_bool_dtype(series)):
         raise DataError(
-            Problem(f"data, column `{column}`", "numbers are needed here", "Name another column.")
+            Problem(
+                f"data, column `{column}`",
+                f"`{key}` needs numbers, and this column holds categories",
+                f"Name another column in `{key}`, or leave it out.",
+            )
         )
     return series.to_numpy(dtype=float)

@@ -8,12 +8,16 @@ from numpy.typing import NDArray
 from baseeval.design.contrast import SCHOOLS_PER_COVARIATE
 from baseeval.design.sample import DesignSample
 from baseeval.design.scores import Name
+from baseeval.numerics.centring import bring_to_size, centre_far_columns
 from baseeval.numerics.least_squares import independent_columns
 
 Floats = NDArray[np.float64]
 Flags = NDArray[np.bool_]
 
 _INTERCEPT: Name = ("", "")
+
+#: A range below this share of a column's size is rounding.
+_CONSTANT = 1e-12
 
 
 def named_columns(
@@ -34,7 +38,9 @@ def named_columns(
     Returns
     -------
     x : ndarray, shape (n, q)
-        A category's first level is left to the intercept.
+        A category's first level is left to the intercept; columns far from zero for
+        their range are moved to it, and extreme sizes scaled: neither changes a chance,
+        and no digits are lost.
     names : tuple of (covariate, level)
         The intercept's is empty.
     """
@@ -44,7 +50,12 @@ def named_columns(
     more, more_names = further or (np.empty((len(sample.arm), 0)), ())
     x = np.column_stack([np.ones(len(sample.arm)), sample.columns[:, kept], more])
     names = (_INTERCEPT, *(sample.names[position] for position in kept), *more_names)
-    own = independent_columns(x)
+    low, high = x.min(axis=0), x.max(axis=0)
+    varies = high - low > _CONSTANT * np.maximum(high, -low)
+    varies[0] = True
+    own = np.flatnonzero(varies)
+    x = centre_far_columns(bring_to_size(x if varies.all() else x[:, own]))[0]
+    names, own = tuple(names[position] for position in own), independent_columns(x)
     if len(own) < x.shape[1]:
         x = x[:, own]
     return x, tuple(names[position] for position in own)

@@ -90,11 +90,12 @@ def firth_scores(sample: DesignSample, settings: Settings) -> Scores:
     Scores
     """
     x, names = named_columns(sample)
-    fit = fit_firth(x, sample.arm, sample.base, arms=len(sample.arms))
+    base = _mean_one(sample)
+    fit = fit_firth(x, sample.arm, base, arms=len(sample.arms))
     found = _scores(sample, fit, names, "firth")
     if not settings.estimating_functions:
         return found
-    rows = score_firth(fit, x, sample.arm, sample.base)
+    rows = score_firth(fit, x, sample.arm, base)
     return replace(found, moves=_moves(rows, x, fit.probability))
 
 
@@ -178,12 +179,19 @@ def _maximum(
     model: str,
     penalty: float = 0.0,
 ) -> Scores:
-    fit = fit_multinomial(x, sample.arm, sample.base, arms=len(sample.arms), penalty=penalty)
+    base = _mean_one(sample) if penalty else sample.base
+    fit = fit_multinomial(x, sample.arm, base, arms=len(sample.arms), penalty=penalty)
     found = _scores(sample, fit, names, model)
     if not settings.estimating_functions:
         return found
-    rows = score_likelihood(fit, x, sample.arm, sample.base)
+    rows = score_likelihood(fit, x, sample.arm, base)
     return replace(found, moves=_moves(rows, x, fit.probability))
+
+
+def _mean_one(sample: DesignSample) -> Floats:
+    """Return base weights of mean one: a penalty weighs as much whatever their scale."""
+    base: Floats = sample.base / sample.base.mean()
+    return base
 
 
 def _moves(rows: RowScores, x: Floats, chances: Floats) -> Moves:

@@ -10,9 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baseeval.design.choices import check_choice
+from baseeval.design.column_words import column_words
 from baseeval.design.learners import forest_scores, tree_scores
 from baseeval.design.sample import DesignSample
-from baseeval.design.scores import Name, Scores
+from baseeval.design.scores import Scores
 from baseeval.design.scores_logit import (
     firth_scores,
     logit_scores,
@@ -49,6 +50,9 @@ MODELS: Mapping[str, Callable[[DesignSample, Settings], Scores]] = MappingProxyT
 _LEAST = 1e-12
 _NUMBERS = {2: "two", 3: "three"}
 
+#: So many covariates are named in a message.
+_NAMED = 5
+
 
 def score(sample: DesignSample, settings: Settings) -> Scores:
     """Fit the chance of each arm given the covariates, as the settings say.
@@ -76,10 +80,24 @@ def score(sample: DesignSample, settings: Settings) -> Scores:
     check_choice("propensity", settings.propensity, ("auto", *MODELS))
     model = auto_model(sample) if settings.propensity == "auto" else settings.propensity
     found = MODELS[model](sample, settings)
+    if settings.propensity == "auto" and model == "nested" and found.separated:
+        found = _flat_instead(sample, settings, found)
     if found.chances.min() >= _LEAST:
         return found
     # Rounding makes a chance of one, and so another of zero, from log odds beyond 36.
     return replace(found, chances=np.maximum(found.chances, _LEAST))
+
+
+def _flat_instead(sample: DesignSample, settings: Settings, nested: Scores) -> Scores:
+    """Fit one logit to the arms compared, where the nested model breaks on another arm."""
+    flat = MODELS["logit"](sample, settings)
+    if flat.separated:
+        return nested
+    note = (
+        "The chance of a place in a base has no finite estimate among host schools' pupils: these "
+        "arms were scored by one logit instead."
+    )
+    return replace(flat, notes=(*flat.notes, note))
 
 
 def usable_score(sample: DesignSample, settings: Settings, method: str) -> Scores:
@@ -159,7 +177,9 @@ def _apart(sample: DesignSample, found: Scores, method: str) -> list[Problem]:
     if not found.separating:
         return [Problem(where, "the fit of the chances of the arms does not settle", remedies)]
     number = _NUMBERS.get(len(sample.arms), "several")
-    named = ", ".join(dict.fromkeys(map(_said, found.separating)))
+    named = list(dict.fromkeys(column_words(sample, found.separating)))
+    if len(named) > _NAMED:
+        named[_NAMED:] = [f"and {len(named) - _NAMED} more"]
     rare = [
         f"{arm} has {int(np.sum(sample.arm == position))}"
         for position, arm in enumerate(sample.arms)
@@ -169,13 +189,8 @@ def _apart(sample: DesignSample, found: Scores, method: str) -> list[Problem]:
     return [
         Problem(
             where,
-            f"the covariates tell the {number} arms apart, so no weight is finite: {named} settle "
-            f"the arm of {found.certain} pupils{counted}",
+            f"the covariates tell the {number} arms apart, so no weight is finite: "
+            f"{', '.join(named)} settle the arm of {found.certain} pupils{counted}",
             remedies,
         )
     ]
-
-
-def _said(name: Name) -> str:
-    covariate, level = name
-    return f"`{covariate}` ({level})" if level else f"`{covariate}`"

@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
-from baseeval.errors import Problem, UsageError
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -77,15 +76,9 @@ def shape_weights(tilted: Floats, sample: DesignSample, settings: Settings) -> S
     Returns
     -------
     Shaped
-
-    Raises
-    ------
-    UsageError
-        `truncate` is no share between a half and one.
     """
     weights, factor, notes = tilted.copy(), sample.base.copy(), []
     if settings.truncate is not None:
-        _check_truncate(settings.truncate)
         for position, arm in enumerate(sample.arms):
             rows = np.flatnonzero(sample.arm == position)
             limit = quantile(tilted[rows], sample.base[rows], settings.truncate)
@@ -131,14 +124,3 @@ def quantile(values: Floats, base: Floats, share: float) -> float:
     # Rounding of a sum must not ask for one row more.
     place = int(np.searchsorted(held, share * held[-1] * (1 - 1e-12)))
     return float(values[order][place])
-
-
-def _check_truncate(truncate: float) -> None:
-    if not 0.5 < truncate < 1:
-        raise UsageError(
-            Problem(
-                f"truncate = {truncate}",
-                "this is the share of an arm's weights that stay as they are",
-                "Give a number between 0.5 and 1, as 0.99.",
-            )
-        )

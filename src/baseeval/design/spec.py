@@ -72,6 +72,8 @@ class DesignSpec:
     estimands_of_several : tuple of str
         Those it can serve for three arms or more at once; none where it serves two only.
     needs_covariates : bool
+    keeps_apart : bool
+        Whether it heeds what partners must not share (`anti_exact`).
     all_rows : bool
         Whether it is given every row, so that scores and standard deviations are
         those of all of them, and sees to the exact strata itself; by default rows
@@ -89,5 +91,6 @@ class DesignSpec:
     source: str
     estimands_of_several: tuple[str, ...] = ()
     needs_covariates: bool = True
+    keeps_apart: bool = False
     all_rows: bool = False
     settings: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from baseeval.design.sample import (
     DesignSample,
+    as_numbers,
     base_weights,
     expand,
     numbers,
@@ -67,6 +68,7 @@ def table_sample(
     further = [name for name in (sampling_weights, school) if name is not None]
     wanted = [treated, *covariates, *exact, *anti_exact, *variables, *further]
     require_columns(frame, wanted)
+    frame = frame.assign(**{name: as_numbers(frame[name]) for name in wanted})
     _refuse_holes(frame, wanted)
     arm, arms = _arms(frame[treated], treated)
     exact_only = [name for name in exact if name not in covariates]
@@ -84,24 +86,40 @@ def table_sample(
         if school is None
         else frame[school].astype(str).to_numpy(dtype=str),
         anti=tuple(strata_of(frame, [name]) for name in anti_exact),
-        variables={name: numbers(frame, name) for name in variables},
+        variables={name: numbers(frame, name, "caliper") for name in variables},
     )
 
 
 def _refuse_holes(frame: pd.DataFrame, wanted: Sequence[str]) -> None:
-    holes = {column: int(frame[column].isna().sum()) for column in wanted}
-    if any(holes.values()):
-        raise DataError(
-            [
+    problems = []
+    for column in dict.fromkeys(wanted):
+        series = frame[column]
+        where = f"data, column `{column}`"
+        empty = int(series.isna().sum())
+        if empty:
+            problems.append(
                 Problem(
-                    f"data, column `{column}`",
-                    f"{count} of {len(frame)} rows have no value",
+                    where,
+                    f"{empty} of {len(frame)} rows have no value",
                     "Drop those rows or fill them in before the design.",
                 )
-                for column, count in holes.items()
-                if count
-            ]
-        )
+            )
+        elif pd.api.types.is_float_dtype(series):
+            endless = int(np.isinf(series.to_numpy(dtype=float)).sum())
+            if endless:
+                problems.append(
+                    Problem(
+                        where,
+                        f"{endless} of {len(frame)} rows have an infinite value",
+                        "Drop those rows, or mend them.",
+                    )
+                )
+        elif pd.api.types.is_datetime64_any_dtype(series):
+            problems.append(
+                Problem(where, "a day is neither a number nor a category", "Count days from one.")
+            )
+    if problems:
+        raise DataError(problems)
 
 
 def _arms(series: pd.Series, treated: str) -> tuple[Ints, tuple[str, ...]]:

@@ -197,12 +197,14 @@ def unreachable(
         found = nearest_means(x, targets, scale, base)
     order = np.argsort(-np.abs(found.gap), kind="stable")
     large = [j for j in order if abs(found.gap[j]) > _SHADOW * abs(found.gap[order[0]])]
+    # Rare levels of a covariate share their words: the largest gap among them is told.
+    told = {plan.words[j]: found.gap[j] for j in reversed(large)}
     named = [
-        f"{plan.words[j]} {_far(found.gap[j])} too {'low' if found.gap[j] < 0 else 'high'}"
-        for j in large[:_NAMED]
+        f"{word} {_far(gap)} too {'low' if gap < 0 else 'high'}"
+        for word, gap in sorted(told.items(), key=lambda each: -abs(each[1]))
     ]
-    if len(large) > _NAMED:
-        named.append(f"and {len(large) - _NAMED} more")
+    if len(named) > _NAMED:
+        named[_NAMED:] = [f"and {len(named) - _NAMED} more"]
     nearest = (
         f"the nearest they come leaves {', '.join(named)}"
         if named
@@ -219,4 +221,6 @@ def unreachable(
 
 def _far(gap: float) -> str:
     size = abs(float(gap))
-    return "less than 0.1 SD" if size < 0.1 else f"{size:.1f} SD"
+    if size < 0.1:
+        return "less than 0.1 SD"
+    return f"{size:.1f} SD" if size < 10 else f"{size:.0f} SD" if size < 100 else "over 100 SD"

@@ -6,6 +6,7 @@ import math
 
 from baseeval.disclosure.estimates import must_withhold
 from baseeval.disclosure.flows import Record
+from baseeval.disclosure.left_out import leaving_few_out
 from baseeval.disclosure.levels import Held, is_level_small, tied_levels
 from baseeval.disclosure.overlaps import SIDES, key_of, release_overlap
 from baseeval.disclosure.profiles import Profile
@@ -27,6 +28,8 @@ from baseeval.disclosure.shapes import (
 from baseeval.results import WORST_PAIR, balance_band
 
 _NUMBERS = (*BALANCE_NUMBERS.split(), *BALANCE_MORE.split())
+#: What is of the pupils whom a design uses.
+_AFTER = (*(name for name in _NUMBERS if name.endswith("_after")), "band", "chance")
 _COMPARISONS = tuple(name for name in _NUMBERS if not name.startswith("mean_"))
 #: Schools of an arm below which the parts between and within schools would tell of single ones.
 _SCHOOLS = 10
@@ -42,9 +45,10 @@ def release_balance(
     Parameters
     ----------
     records : list of dict
-        Rows of the balance table with `n_first, n_second`, pupils of each arm
-        in the design, and `count_first, count_second`, pupils at the level of
-        a category, missing for a number.
+        Rows of the balance table with `rows_first, rows_second`, pupils of each
+        arm before the design, `n_first, n_second`, those whom it uses, and
+        `count_first, count_second`, of these the pupils at the level of a
+        category, missing for a number.
     overlap : list of dict
         One row a contrast, design and estimand.
     profile : Profile
@@ -52,7 +56,8 @@ def release_balance(
     Returns
     -------
     balance, overlap : list of dict
-        Without the worst pair of several, which the pairs tell.
+        Without the worst pair of several, which the pairs tell. Where a design leaves out few
+        of an arm, what is of those whom it uses is withheld.
     """
     records = [record for record in records if record["contrast"] != WORST_PAIR]
     overlap = [row for row in overlap if row["contrast"] != WORST_PAIR]
@@ -67,12 +72,16 @@ def release_balance(
     categories = [(*key_of(record), text(record["covariate"])) for record in records]
     gone |= tied_levels(categories, counts, gone, profile)
     blank = dict.fromkeys((*_NUMBERS, "band", "chance"))
-    balance = [
-        record | blank | {"status": SUPPRESSED}
-        if i in gone
-        else _rounded(record, counts[i], about.get(key_of(record)), profile) | {"status": ""}
-        for i, record in enumerate(records)
-    ]
+    hidden = leaving_few_out(records, profile).hidden
+    balance = []
+    for i, record in enumerate(records):
+        if i in gone:
+            balance.append(record | blank | {"status": SUPPRESSED})
+            continue
+        told = _rounded(record, counts[i], about.get(key_of(record)), profile) | {"status": ""}
+        if key_of(record) in hidden:
+            told |= dict.fromkeys(_AFTER) | {"status": SUPPRESSED}
+        balance.append(told)
     return balance, [release_overlap(row, balance, profile) for row in overlap]
 
 

@@ -12,7 +12,7 @@ from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.rounding import released_share, round_count
 from baseeval.disclosure.shapes import SUPPRESSED, number, text, whole
 
-_ADDED = ("share_before", "share_after")
+_SHARES = {"share_before": "counting_before", "share_after": "counting_after"}
 
 
 def release_propensity(
@@ -24,7 +24,7 @@ def release_propensity(
     ----------
     records : list of dict
         From `check_balance`: one row an arm and equal part of the range, in order, with the
-        exact count of pupils.
+        exact counts of pupils, and of those who have a weight before and after the design.
     overlap : list of dict
         The released rows of the overlap table.
 
@@ -33,7 +33,8 @@ def release_propensity(
     list of dict
         Each arm has parts of its own. The outer ends are no pupil's: beyond them lie fewer than
         `profile.feasible`, who are counted in. An arm without two parts has no row, and neither
-        has a comparison that is withheld.
+        has a comparison that is withheld. A share of few pupils with a weight is withheld, and
+        where it is the only one of its arm that of the next fewest: all of them add up to 1.
     """
     shown = {key_of(row) for row in overlap if SUPPRESSED not in text(row["flags"]).split(";")}
     arms: dict[tuple[str, ...], list[Record]] = {}
@@ -60,17 +61,32 @@ def _released(parts: list[Record], profile: Profile) -> list[Record]:
     pupils = sum(map(_pupils, joined))
     joined[0] = joined[0] | {"low": _end(parts, profile)["low"]}
     joined[-1] = joined[-1] | {"high": _end(parts[::-1], profile)["high"]}
+    gone = {name: _withheld(joined, counting, profile) for name, counting in _SHARES.items()}
     return [
         part
-        | {name: released_share(number(part[name]), pupils, profile.base) for name in _ADDED}
+        | {
+            name: None
+            if i in gone[name]
+            else released_share(number(part[name]), pupils, profile.base)
+            for name in _SHARES
+        }
         | {
             "chance_from": part["low"],
             "chance_to": part["high"],
             "pupils": round_count(_pupils(part), profile.base),
-            "status": "",
+            "status": SUPPRESSED if any(i in places for places in gone.values()) else "",
         }
-        for part in joined
+        for i, part in enumerate(joined)
     ]
+
+
+def _withheld(parts: list[Record], counting: str, profile: Profile) -> set[int]:
+    """Return the parts whose share rests on few pupils who count, and one that they hide behind."""
+    counts = [whole(part[counting]) or 0 for part in parts]
+    gone = {i for i, count in enumerate(counts) if profile.is_small(count)}
+    if len(gone) == 1:
+        gone.add(min(set(range(len(parts))) - gone, key=lambda i: counts[i]))
+    return gone
 
 
 def _end(parts: list[Record], profile: Profile) -> Record:
@@ -84,5 +100,7 @@ def _pupils(part: Mapping[str, object]) -> int:
 
 
 def _together(one: Record, two: Record) -> Record:
-    added = {name: number(one[name]) + number(two[name]) for name in _ADDED}
-    return one | added | {"high": two["high"], "pupils": _pupils(one) + _pupils(two)}
+    added: Record = {name: number(one[name]) + number(two[name]) for name in _SHARES}
+    for name in ("pupils", *_SHARES.values()):
+        added[name] = (whole(one[name]) or 0) + (whole(two[name]) or 0)
+    return one | added | {"high": two["high"]}

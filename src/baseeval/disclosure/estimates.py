@@ -6,16 +6,12 @@ import math
 from collections.abc import Iterable
 from itertools import product
 
+from baseeval.disclosure.digits import round_answer
 from baseeval.disclosure.flows import Record
 from baseeval.disclosure.profiles import Profile
 from baseeval.disclosure.rounding import released_df, released_effective, round_count
 from baseeval.disclosure.shapes import RESULTS, SUPPRESSED, number, text, whole
 from baseeval.results import RESULT_KEY
-
-#: A difference of two means has an intercept and itself; more parameters, and it is adjusted.
-_A_DIFFERENCE = 2
-_IN_UNITS = ("estimate", "std_error", "ci_low", "ci_high", "ci90_low", "ci90_high")
-_IN_SD = ("effect_size", "effect_size_low", "effect_size_high")
 
 _NUMBERS = tuple(name for name, kind in RESULTS.items() if kind in ("number", "count"))
 _SAME_ANSWER = tuple(name for name in RESULT_KEY if name not in ("contrast", "estimand", "target"))
@@ -27,7 +23,7 @@ _TRIANGLE = (
 
 
 def release_results(records: list[Record], profile: Profile) -> list[Record]:
-    """Withhold rows that rest on too few pupils or on one school; round the counts of the rest.
+    """Withhold rows that rest on too few pupils or on one school; round the rest.
 
     Parameters
     ----------
@@ -129,38 +125,7 @@ def _rounded(record: Record, profile: Profile) -> Record:
         released[f"n_{side}"] = round_count(whole(record[f"n_{side}"]) or 0, profile.base)
         size = number(record[f"n_effective_{side}"])
         released[f"n_effective_{side}"] = released_effective(size, profile)
-    if whole(record.get("parameters")) == _A_DIFFERENCE:
-        released |= _coarse(record)
-    return released
-
-
-def _coarse(record: Record) -> Record:
-    """Round a plain difference of two means to a tenth of what chance alone makes of it.
-
-    With all its digits it would give the counts behind two shares away, rounded or withheld as
-    they are. A tenth of the first digit of the standard error changes no answer.
-    """
-    found: Record = {}
-    for spread, names in (
-        (number(record["std_error"]), _IN_UNITS),
-        (_spread_of_effect(record), _IN_SD),
-    ):
-        if math.isfinite(spread) and spread > 0:
-            digits = 1 - math.floor(math.log10(spread))
-            found |= {name: round(number(record[name]), digits) + 0.0 for name in names}
-    for name in ("p_value", "p_adjusted"):
-        value = number(record[name])
-        found[name] = float(f"{value:.2g}") if math.isfinite(value) else math.nan
-    return found
-
-
-def _spread_of_effect(record: Record) -> float:
-    """Give a standard error in standard deviations, from the width of the interval."""
-    width = number(record["effect_size_high"]) - number(record["effect_size_low"])
-    whole_width = number(record["ci_high"]) - number(record["ci_low"])
-    if not (math.isfinite(width) and whole_width > 0):
-        return math.nan
-    return number(record["std_error"]) * width / whole_width
+    return released | round_answer(record)
 
 
 def _no_third_from_two(records: list[Record], withheld: set[int]) -> set[int]:

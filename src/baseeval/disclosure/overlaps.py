@@ -62,7 +62,7 @@ def release_overlap(row: Record, balance: list[Record], profile: Profile) -> Rec
     own = [b for b in balance if key_of(b) == key_of(row)]
     for when in ("before", "after"):
         name = f"max_smd_{when}"
-        shown = [abs(number(b[f"smd_{when}"])) for b in own if b["status"] == ""]
+        shown = [abs(number(b[f"smd_{when}"])) for b in own]
         largest = round(number(row[name]), DECIMALS)
         seen = max([smd for smd in shown if math.isfinite(smd)], default=0.0)
         released[name] = largest if largest <= seen else round(largest, 1)

@@ -148,6 +148,10 @@ class About:
     contrasts_not_made : dict
         Contrast -> the reason.
     estimand : str
+    target : str
+        pairwise, or common where one design holds all three arms.
+    focal : str
+        The arm that a common ATT is about; empty for the first.
     designs, models : tuple of str
         As the plan names them, the headline first.
     adjusted, exact : tuple of str
@@ -179,6 +183,8 @@ class About:
     contrasts_made: tuple[str, ...] = ()
     contrasts_not_made: dict[str, str] = field(default_factory=dict)
     estimand: str = "ATT"
+    target: str = "pairwise"
+    focal: str = ""
     designs: tuple[str, ...] = ()
     models: tuple[str, ...] = ()
     adjusted: tuple[str, ...] = ()

@@ -18,8 +18,10 @@ from baseeval.disclosure.estimates import few_schools, release_results
 from baseeval.disclosure.flows import Record, release_flow
 from baseeval.disclosure.gates import release_gate, release_respondents
 from baseeval.disclosure.known import known_of
+from baseeval.disclosure.left_out import leaving_few_out
 from baseeval.disclosure.missingness import release_missing
 from baseeval.disclosure.movements import every_movement, release_movements
+from baseeval.disclosure.overlaps import SIDES
 from baseeval.disclosure.profiles import Profile, get_profile
 from baseeval.disclosure.published import published_figures
 from baseeval.disclosure.questionnaires import release_questionnaires
@@ -36,8 +38,10 @@ _SINGULAR = re.compile(r"((?:fewer than \d+|\b\d+) (?:\w+ ){0,2}(?:pupil|student
 #: That an arm has nobody of a level is a count of none.
 _NOBODY = re.compile(r"^No pupil of [\w ]+ has (\w+) = [^:]*:")
 _OF_WAYS_OUT = dict.fromkeys(("pupils", "std_error", "schools_at_risk", "clusters"), "count")
-_INTERNAL = dict.fromkeys(("n_first", "n_second", "count_first", "count_second"), "count")
-_OF_PROPENSITY = {"low": "number", "high": "number", "schools": "count"}
+_INTERNAL = dict.fromkeys([f"{what}_{side}" for what in ("n", "count") for side in SIDES], "count")
+_OF_PROPENSITY = {"low": "number", "high": "number"} | dict.fromkeys(
+    ("schools", "counting_before", "counting_after"), "count"
+)
 _OF_DESCRIBES = dict.fromkeys(
     [f"{what}_{who}" for what in ("n", "count") for who in ("described", "base", "left_out")]
     + ["schools_described", "schools_base", "fewest_left_out"],
@@ -78,7 +82,8 @@ def release(
         of freedom, on the few who are unlike most and on bounds be applied.
     balance : Balance, optional
         With `n_first, n_second` and, for levels of a category, `count_first,
-        count_second` in its table.
+        count_second` in its table; without `rows_first, rows_second` nothing
+        after a design leaves.
     flow : Flow, optional
         With exact counts; rows without a reason count who remains.
     describes : pandas.DataFrame, optional
@@ -114,25 +119,28 @@ def release(
     """
     rules = get_profile(profile)
     results = release_results(shapes.records_of(rows, shapes.RESULTS, "rows"), rules)
+    compared = shapes.records_of(
+        None if balance is None else balance.table,
+        {**shapes.BALANCE_GIVEN, **_INTERNAL},
+        "balance",
+    )
     judged, overlap = release_balance(
-        shapes.records_of(
-            None if balance is None else balance.table,
-            {**shapes.BALANCE_GIVEN, **_INTERNAL},
-            "balance",
-        ),
+        compared,
         shapes.records_of(
             None if balance is None else balance.overlap, shapes.OVERLAP_GIVEN, "overlap"
         ),
         rules,
     )
     chances = release_propensity(_propensity_records(balance), overlap, rules)
-    aimed = release_describes(_describes_records(describes), overlap, rules)
+    told_of = leaving_few_out(compared, rules)
+    aimed = release_describes(_describes_records(describes), overlap, told_of, rules)
     found = [] if gate is None else release_gate(gate, overlap, rules)
     answered = release_respondents(
         shapes.records_of(
             respondents, {**shapes.RESPONDENTS, "fewest_at_largest": "number"}, "respondents"
         ),
         results,
+        told_of,
         rules,
     )
     steps = shapes.records_of(None if flow is None else flow.table, shapes.FLOW, "flow")

@@ -61,7 +61,10 @@ def released_effective(size: float, profile: Profile) -> float:
 
 
 def released_df(df: float, schools: int, profile: Profile) -> float:
-    """Coarsen degrees of freedom that count pupils; keep those that schools could have given.
+    """Coarsen degrees of freedom: with all their digits they give the size of every school.
+
+    Two significant digits are kept, below 1 one decimal. Those above the number of schools count
+    pupils, and are rounded as counts are first.
 
     Parameters
     ----------
@@ -69,10 +72,18 @@ def released_df(df: float, schools: int, profile: Profile) -> float:
     schools : int
         Schools behind the row, both arms; 0 where they are not known.
     profile : Profile
+
+    Examples
+    --------
+    >>> from baseeval.disclosure.profiles import get_profile
+    >>> [released_df(df, 7, get_profile("srs")) for df in (0.3219, 5.4321, 76.0, 117.0)]
+    [0.3, 5.4, 75.0, 120.0]
     """
-    if not math.isfinite(df) or df <= schools:
+    if not math.isfinite(df):
         return df
-    return float(max(round_count(df, profile.base), profile.base))
+    if df > schools:
+        df = float(max(round_count(df, profile.base), profile.base))
+    return round(df, 1) if df < 1 else float(f"{df:.2g}")
 
 
 def count_behind(share: float, of: int) -> int | None:

@@ -6,6 +6,7 @@ import math
 
 from baseeval.disclosure.estimates import few_schools
 from baseeval.disclosure.flows import Record
+from baseeval.disclosure.left_out import Told
 from baseeval.disclosure.levels import Held, is_level_small, tied_levels
 from baseeval.disclosure.overlaps import key_of
 from baseeval.disclosure.profiles import Profile
@@ -19,7 +20,7 @@ _NUMBERS = ("mean_described", "mean_base", "smd")
 
 
 def release_describes(
-    records: list[Record], overlap: list[Record], profile: Profile
+    records: list[Record], overlap: list[Record], told: Told, profile: Profile
 ) -> list[Record]:
     """Withhold what rests on few, or would tell of the few whom an answer leaves out.
 
@@ -31,6 +32,9 @@ def release_describes(
         are those whom another design leaves out, whose balance leaves too.
     overlap : list of dict
         The released rows of the overlap table: what is withheld there is withheld here.
+    told : Told
+        From `leaving_few_out`: where means after a design do not leave, nor does whom it describes.
+    profile : Profile
 
     Returns
     -------
@@ -44,6 +48,7 @@ def release_describes(
         i
         for i, record in enumerate(records)
         if key_of(record) not in shown
+        or key_of(record) in told.hidden
         or few_schools(record["schools_described"])
         or few_schools(record["schools_base"])
         or any(n < profile.threshold for _, n in counts[i])

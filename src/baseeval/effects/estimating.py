@@ -95,7 +95,8 @@ def plain(cohort: Cohort, contrast: str, spec: ModelSpec) -> Weights:
         An arm has no pupil with every covariate.
     """
     names: list[str] | None = None if spec.uses_covariates else []
-    sample = contrast_sample(cohort, contrast, names, names)
+    weights = cohort.plan.design.sampling_weights
+    sample = contrast_sample(cohort, contrast, names, names, sampling_weights=weights)
     check_arms("none", sample)
     settings = Settings(estimand=cohort.plan.design.estimand)
     return join_sample(sample, as_they_are(sample, settings), "none", settings)

@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 
 from baseeval.cohort.building import Cohort
+from baseeval.design.deciding import is_common
 from baseeval.effects.occasions import Occasion, smallest_in_sd
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec
 from baseeval.measures.kinds import unit_of
-from baseeval.results import Effect, target_of
+from baseeval.results import ARMS, Effect, target_of
 
 #: Below this many degrees of freedom a t interval is a rough guide (Tipton 2015).
 LOW_DF = 4.0
@@ -43,6 +44,9 @@ def empty_row(
     """
     plan = cohort.plan
     estimand = plan.design.estimand
+    # A model without a design compares two arms as they are, whatever the designs are about.
+    at_once = is_common(cohort) and method != "none"
+    focal = (plan.design.focal or ARMS[0]) if at_once else None
     return Effect(
         study=plan.study.name,
         plan_hash=plan.hash,
@@ -51,7 +55,7 @@ def empty_row(
         wave=time.wave,
         contrast=contrast,
         estimand=estimand,
-        target=target_of(contrast, estimand),
+        target=target_of(contrast, estimand, focal),
         design=method,
         model=spec.name,
         unit=unit_of(time.outcome),

@@ -1,4 +1,4 @@
-"""Columns far from zero for their range (a year, say), moved to where sums keep their digits."""
+"""Columns brought to where sums keep their digits: nearer zero (a year, say), nearer one."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ Floats = NDArray[np.float64]
 
 #: A column is far from zero when its nearest value is this many ranges away.
 _FAR = 5.0
+
+#: Squares of numbers beyond it, or of those smaller than one over it, may not be numbers.
+_HUGE = 1e100
 
 
 def centre_far_columns(x: Floats) -> tuple[Floats, Floats]:
@@ -45,3 +48,28 @@ def centre_far_columns(x: Floats) -> tuple[Floats, Floats]:
     moved = x.copy()
     moved[:, far] -= middle
     return moved, turn
+
+
+def bring_to_size(x: Floats) -> Floats:
+    """Scale columns whose squares a computer cannot hold to largest values between 1/2 and 1.
+
+    Parameters
+    ----------
+    x : ndarray, shape (n, p)
+
+    Returns
+    -------
+    ndarray, shape (n, p)
+        x itself where no column is so; else scaled by powers of two, to the digit.
+
+    Examples
+    --------
+    >>> bring_to_size(np.array([[1.0, 2.0**600], [3.0, 2.0**601]])).tolist()
+    [[1.0, 0.25], [3.0, 0.5]]
+    """
+    largest = np.maximum(x.max(axis=0, initial=0.0), -x.min(axis=0, initial=0.0))
+    extreme = (largest > _HUGE) | ((largest > 0) & (largest < 1 / _HUGE))
+    if not extreme.any():
+        return x
+    scaled: Floats = np.ldexp(x, np.where(extreme, -np.frexp(largest)[1], 0))
+    return scaled

@@ -7,7 +7,7 @@ to leave out, and whether what was found is an answer.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -120,11 +120,15 @@ def _led_by_some(x: Floats, targets: Floats, base: Floats) -> EntropyBalance | N
 
 def _from_all(x: Floats, targets: Floats, base: Floats) -> EntropyBalance:
     """Balance from all the rows, whatever the target."""
-    base, spread = _onto_face(x, targets, base)
-    found = newton_descent(x, targets, base, spread, np.zeros(x.shape[1]))
-    exponent = np.empty(len(x))
-    gap = mean_gap(x, targets, base, spread.scale, found.slope, exponent)
-    return _balanced(exponent, gap, targets, base, found, spread)
+    face, spread = _onto_face(x, targets, base)
+    slope, exponent = np.zeros(x.shape[1]), np.empty(len(x))
+    if face is None:
+        nowhere = Descent(slope, np.inf, np.empty((0, 0)), reads=1)
+        gap = mean_gap(x, targets, base, spread.scale, slope, exponent)
+        return replace(_balanced(exponent, gap, targets, base, nowhere, spread), converged=False)
+    found = newton_descent(x, targets, face, spread, slope)
+    gap = mean_gap(x, targets, face, spread.scale, found.slope, exponent)
+    return _balanced(exponent, gap, targets, face, found, spread)
 
 
 def _near(spread: Spread, targets: Floats) -> Floats:
@@ -133,10 +137,14 @@ def _near(spread: Spread, targets: Floats) -> Floats:
     return near
 
 
-def _onto_face(x: Floats, targets: Floats, base: Floats) -> tuple[Floats, Spread]:
-    """Give no weight to rows off the end of a column's range at which its target lies."""
+def _onto_face(x: Floats, targets: Floats, base: Floats) -> tuple[Floats | None, Spread]:
+    """Give no weight to rows off the end of a column's range at which its target lies.
+
+    Where the target lies at the ends of several columns, and no row at all of them, there is no
+    face: nothing is left to weight, and the spread is that of all rows.
+    """
+    whole = spread = measure_spread(x, targets, base)
     while True:
-        spread = measure_spread(x, targets, base)
         near = _near(spread, targets)
         at_end = np.minimum(np.abs(spread.lowest), np.abs(spread.highest)) <= near
         ends = np.flatnonzero(at_end & ~spread.constant)
@@ -145,6 +153,9 @@ def _onto_face(x: Floats, targets: Floats, base: Floats) -> tuple[Floats, Spread
         base = base.copy()
         for column in ends:
             base[np.abs(x[:, column] - targets[column]) > near[column]] = 0.0
+        if not base.any():
+            return None, whole
+        spread = measure_spread(x, targets, base)
 
 
 def _balanced(

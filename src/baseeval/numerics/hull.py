@@ -19,6 +19,9 @@ Floats = NDArray[np.float64]
 _STEPS = 1000
 _ENOUGH = 1e-9
 
+#: A step that would shorten the square of the distance by less than this share of it is rounding.
+_SHARE = 1e-12
+
 
 @dataclass(frozen=True, slots=True)
 class NearestMeans:
@@ -73,12 +76,14 @@ def nearest_means(
     for _ in range(_STEPS):
         corner = _farthest(x, targets, scale, base, slack, point)
         size = max(1.0, float(np.max(corners**2)))
-        if point @ point - point @ corner <= _ENOUGH**2 * size + 1e-12 * float(point @ point):
+        near = point @ point - point @ corner <= _ENOUGH**2 * size + _SHARE * float(point @ point)
+        if near or np.any(np.all(corners == corner, axis=1)):
             break
         corners, shares = np.vstack([corners, corner]), np.append(shares, 0.0)
         corners, shares = _least_norm(corners, shares)
         nearer = shares @ corners
-        if nearer @ nearer >= point @ point:
+        # Corners beyond one more than the columns say that rounding decides, and not the rows.
+        if nearer @ nearer >= point @ point or len(corners) > len(targets) + 1:
             break
         point = nearer
     distance = float(np.linalg.norm(point))
@@ -88,11 +93,11 @@ def nearest_means(
 def _least_norm(corners: Floats, shares: Floats) -> tuple[Floats, Floats]:
     """Move shares to the least norm over the span, dropping corners that would go below 0."""
     while True:
-        # The affine minimiser: shares proportional to the solution of (C C' + 1 1') a = 1.
-        ones = np.ones(len(corners))
-        gram = corners @ corners.T + np.outer(ones, ones)
-        solved = np.linalg.lstsq(gram, ones, rcond=None)[0]
-        wanted = np.asarray(solved / solved.sum(), dtype=float)
+        # The affine minimiser, from one corner by the ways to the others: far from the target
+        # these keep the digits that inner products of the corners lose.
+        ways = (corners[1:] - corners[0]).T
+        solved = np.linalg.lstsq(ways, -corners[0], rcond=None)[0]
+        wanted = np.concatenate([[1.0 - solved.sum()], solved])
         low = wanted <= 1e-14
         if not low.any():
             return corners, wanted

@@ -97,7 +97,10 @@ def balance_stably(
                 break
         # A trace of a ridge: columns may repeat one another. It bends the way, not the end.
         curvature[np.diag_indices(len(theta))] += _RIDGE * float(np.diag(curvature).mean())
-        aim = _minimum(curvature, gradient - curvature @ theta, penalty, theta)
+        try:
+            aim = _minimum(curvature, gradient - curvature @ theta, penalty, theta)
+        except np.linalg.LinAlgError:
+            break  # hardly a row has weight any more: the dual falls without end
         step, share = aim - theta, 1.0
         size = value + float(penalty @ np.abs(theta))
         drop = float(gradient @ step + penalty @ (np.abs(aim) - np.abs(theta)))

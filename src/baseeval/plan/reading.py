@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from baseeval.errors import PlanError, Problem
 from baseeval.plan.basics import Faults, quoted
+from baseeval.plan.plain_faults import plain_fault
 from baseeval.plan.whole import Plan
 from baseeval.results import ARMS
 
@@ -255,5 +256,4 @@ def _problem(file: str, detail: ErrorDetails) -> Problem:
             "a name holds something else than lower-case letters, digits and _",
             "Use a name such as `attainment` or `year_7_maths`.",
         )
-    message = detail["msg"]
-    return Problem(where, message[:1].lower() + message[1:], "Mend the value.")
+    return Problem(where, plain_fault(detail, _model_at(location)), "Mend the value.")

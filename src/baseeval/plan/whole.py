@@ -87,7 +87,7 @@ class Plan(Section):
         faults += self._design_faults(covariates)
         for key, column in self._keys().items():
             if column in {c.column for c in covariates}:
-                faults.append(f"covariates: `{column}` says {key}; it cannot be adjusted for")
+                faults.append(f"covariates: `{column}` says {key}; {self._instead(column)}")
             faults += [
                 f"outcomes: `{outcome.name}` takes `{column}`, which says {key}"
                 for outcome in self.outcomes
@@ -151,15 +151,37 @@ class Plan(Section):
         ]
 
     def _design_faults(self, covariates: tuple[Covariate, ...]) -> list[str]:
-        """Say which columns the design reads that no covariate is."""
+        """Say which columns the design reads that no covariate is, or that cannot serve it."""
         held = [c.column for c in covariates]
-        return [
+        words = {c.column for c in covariates if c.kind == "category"}
+        both = sorted({c.column for c in self.covariates.exact} & set(self.design.anti_exact))
+        faults = [
+            f"design: partners cannot both agree on `{column}` (`exact`) and differ on it "
+            "(`anti_exact`); take it out of one"
+            for column in both
+        ]
+        faults += [
+            f"design: `{key}` needs numbers, and `{column}` is a category in [covariates]"
+            for key in ("caliper", "sampling_weights")
+            for column in self.design.columns()[key]
+            if column in words
+        ]
+        return faults + [
             f"design: `{key}` names `{column}`, which stands nowhere in [covariates]; put it into "
             "`carried` if nothing is to adjust for it"
             for key, columns in self.design.columns().items()
             for column in columns
             if column not in held
         ]
+
+    def _instead(self, column: str) -> str:
+        """Say what to do about a column that is no covariate."""
+        if column == self.data.school and column in {c.column for c in self.covariates.exact}:
+            return (
+                'partners of one school are asked for by `prefer = "school"` in [design], with a '
+                "`caliper`"
+            )
+        return "it cannot be adjusted for"
 
     def _keys(self) -> dict[str, str | None]:
         """Return the columns that say whose, where and when a row is, by what they say."""

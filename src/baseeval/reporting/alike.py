@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 
 from baseeval.design.registry import DESIGNS
-from baseeval.disclosure.released import Released
+from baseeval.disclosure.released import About, Released
 from baseeval.reporting.alike_sheets import band_word, moved_sheet, parts_sheet, spread_sheet
 from baseeval.reporting.amounts import plain
 from baseeval.reporting.cautions import flag_name
@@ -64,6 +64,16 @@ def likenesses(released: Released) -> tuple[Likeness, ...]:
     return tuple(found)
 
 
+def no_likeness(about: About) -> str:
+    """Say why no comparison of the study has anything to show of how alike its groups are."""
+    if about.adjusted or about.exact:
+        return (
+            "No fair comparison of any two groups could be made, so there is nothing to show of "
+            "how alike they were made."
+        )
+    return "Nothing recorded before was named, so how alike the groups were cannot be said."
+
+
 def headline_rows(released: Released) -> dict[str, list[Row]]:
     """Return the rows of balance of each contrast under the first design of the plan it has."""
     rows = records(released.balance)
@@ -91,7 +101,7 @@ def overlap(released: Released) -> Sheet:
         "With nobody alike",
         "Largest difference before",
         "and after",
-        "The groups are",
+        "How alike",
         "Cautions",
     )
     lines = tuple(

@@ -32,8 +32,8 @@ def moved_sheet(rows: list[Row], title: str) -> Sheet:
         "Second group, after",
         "Difference before (SD)",
         "Difference after (SD)",
-        "The groups are",
-        "The difference",
+        "How alike",
+        "Could be chance?",
     )
     lines = tuple(
         (

@@ -15,7 +15,8 @@ from matplotlib import style as styles
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-WIDTH = 4.7  # inches: at this width, text of 10 points stays legible on a phone
+WIDTH = 4.7  # inches
+TEXT = 11.5  # points of that width: 11 pixels and more where the page is 360 wide
 MARGIN_BELOW = 0.62
 MARGIN_ABOVE = 0.12
 
@@ -42,9 +43,9 @@ def house_style(name: str) -> Iterator[Palette]:
     settings: Any = {  # matplotlib types its keys one by one
         "text.parse_math": False,
         "font.family": "DejaVu Sans",  # ships with matplotlib; the page's own font replaces it
-        "font.size": 9.5,
-        "xtick.labelsize": 9.5,
-        "axes.labelsize": 9.5,
+        "font.size": TEXT,
+        "xtick.labelsize": TEXT,
+        "axes.labelsize": TEXT,
         "svg.fonttype": "none",
         "svg.hashsalt": name,
         "axes.grid": False,
@@ -54,7 +55,9 @@ def house_style(name: str) -> Iterator[Palette]:
         yield Palette(mark=colours[0], faint="#595959", band="#E3E6EA", text="#0B0C0C")
 
 
-def canvas(rows: float, row_height: float, left: float = 0.08) -> tuple[Figure, Axes]:
+def canvas(
+    rows: float, row_height: float, left: float = 0.08, below: float = MARGIN_BELOW
+) -> tuple[Figure, Axes]:
     """Open a figure whose height follows its rows, with axes of one unit a row, the first on top.
 
     Parameters
@@ -65,15 +68,17 @@ def canvas(rows: float, row_height: float, left: float = 0.08) -> tuple[Figure, 
         Inches a unit.
     left : float
         Inches kept free on the left.
+    below : float
+        Inches kept free for the axis and what it is called.
     """
-    height = rows * row_height + MARGIN_BELOW + MARGIN_ABOVE
+    height = rows * row_height + below + MARGIN_ABOVE
     figure = Figure(figsize=(WIDTH, height))
     axes = figure.add_axes(
         (
             left / WIDTH,
-            MARGIN_BELOW / height,
+            below / height,
             1 - (left + 0.15) / WIDTH,
-            1 - (MARGIN_BELOW + MARGIN_ABOVE) / height,
+            1 - (below + MARGIN_ABOVE) / height,
         )
     )
     axes.set_ylim(rows, 0)

@@ -7,12 +7,12 @@ import math
 from matplotlib.axes import Axes
 
 from baseeval.reporting.cells import Row, grouped, real, text
-from baseeval.reporting.figures import Palette, canvas, house_style, inline_svg
+from baseeval.reporting.figures import TEXT, Palette, canvas, house_style, inline_svg
 from baseeval.reporting.phrasebook import SHORT_CONTRASTS, capital, wave_words
 
-ROW = 0.27  # inches
+ROW = 0.3  # inches
 LIMIT = 2.0  # standard deviations beyond which an interval is cut, with an arrow
-LEFT = 0.72
+LEFT = 0.85
 
 
 def forest_plot(rows: list[Row], name: str, label: str) -> str:
@@ -28,19 +28,21 @@ def forest_plot(rows: list[Row], name: str, label: str) -> str:
         The outcome in words.
     """
     contrasts = grouped(rows, "contrast")
-    places = sum(1.35 + len(each) for each in contrasts.values()) + 0.2
+    places = sum(1.85 + len(each) for each in contrasts.values()) + 0.2
     with house_style(name) as palette:
         figure, axes = canvas(places, ROW, LEFT)
         reach = _reach(rows)
         axes.set_xlim(-reach, reach)
-        place = 0.75
+        place = 0.85
         for (contrast,), each in contrasts.items():
+            title = SHORT_CONTRASTS[contrast].replace(", against", ",\nagainst")
+            _text(axes, place, title, palette.text, weight="bold")
+            place += 0.4
             _background(axes, each, place + 0.45, palette)
-            _text(axes, place, SHORT_CONTRASTS[contrast], palette.text, weight="bold")
             for row in each:
                 place += 1
                 _line(axes, place, row, palette, reach)
-            place += 1.35
+            place += 1.45
         axes.set_xlabel("Lower  ←  standard deviations  →  higher", labelpad=5)
         alternative = (
             f"Forest plot of {label}: {len(rows)} estimates with their 95% intervals. "
@@ -78,7 +80,7 @@ def _text(axes: Axes, place: float, words: str, colour: str, weight: str = "norm
     left, right = axes.get_xlim()
     inches = axes.get_position().width * axes.figure.get_figwidth()  # type: ignore[union-attr]
     edge = left - (right - left) * (LEFT - 0.05) / inches
-    axes.text(edge, place, words, va="center", color=colour, weight=weight, size=9.5)
+    axes.text(edge, place, words, va="center", color=colour, weight=weight, size=TEXT)
 
 
 def _line(axes: Axes, place: float, row: Row, palette: Palette, reach: float) -> None:
@@ -88,7 +90,7 @@ def _line(axes: Axes, place: float, row: Row, palette: Palette, reach: float) ->
     low, high = real(row, "effect_size_low"), real(row, "effect_size_high")
     if not math.isfinite(middle):
         words = "withheld" if "suppressed" in text(row, "flags") else "no estimate"
-        axes.text(0, place, f" {words}", va="center", color=palette.faint, size=9, style="italic")
+        axes.text(0, place, f" {words}", va="center", color=palette.faint, style="italic")
         return
     if math.isfinite(low + high):
         ends = (max(low, -reach), min(high, reach))

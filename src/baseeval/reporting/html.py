@@ -5,7 +5,7 @@ from __future__ import annotations
 from markupsafe import Markup
 
 from baseeval.disclosure.released import Released
-from baseeval.reporting.alike import likenesses, overlap
+from baseeval.reporting.alike import likenesses, no_likeness, overlap
 from baseeval.reporting.context import context
 from baseeval.reporting.described import descriptions, flow, missingness, withheld_counts
 from baseeval.reporting.filling import filled
@@ -55,6 +55,7 @@ def render(released: Released) -> str:
         missing=missingness(released),
         withheld_counts=withheld_counts(released),
         likenesses=likenesses(released),
+        no_likeness=no_likeness(about),
         overlap=overlap(released),
         table_one=table_one(released),
         whom=whom(released),

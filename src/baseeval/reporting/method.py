@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from baseeval.disclosure.released import Released
+from baseeval.disclosure.released import About, Released
 from baseeval.reporting.alike import design_name, design_words
 from baseeval.reporting.amounts import NOT_SHOWN, difference_words, interval, interval_in
 from baseeval.reporting.cautions import flag_name
@@ -15,6 +15,8 @@ from baseeval.reporting.phrasebook import (
     ESTIMANDS,
     INFERENCES,
     MODELS,
+    OF_ALL_GROUPS,
+    PUPILS,
     SHORT_CONTRASTS,
     VARIANTS,
     capital,
@@ -24,6 +26,7 @@ from baseeval.reporting.phrasebook import (
 )
 from baseeval.reporting.sheet import Cell, Sheet, absent, shown
 from baseeval.reporting.tags import Tag, tag_of
+from baseeval.results import ARMS, CONTRASTS
 
 
 def methods(released: Released) -> tuple[tuple[str, str], ...]:
@@ -34,7 +37,7 @@ def methods(released: Released) -> tuple[tuple[str, str], ...]:
     ways = [way for way in distinct(records(released.results), "inference") if way]
     ranges = _listed(INFERENCES.get(one, spelled(one)) for one in ways)
     told = [
-        ("Whom the answers are about", f"{capital(ESTIMANDS[about.estimand])} ({about.estimand})"),
+        ("Whom the answers are about", f"{_whom(about)} ({about.estimand})"),
         ("How groups were made alike", made_alike),
         ("What was allowed for", _listed(map(label_of, about.adjusted))),
         ("What had to match exactly", _listed(map(label_of, about.exact))),
@@ -71,6 +74,14 @@ def all_results(released: Released) -> tuple[Sheet, ...]:
         lines = tuple(_line(row, outcome.better) for row in rows)
         sheets.append(Sheet(title, heads, lines))
     return tuple(sheets)
+
+
+def _whom(about: About) -> str:
+    """Say whom the answers are about: of one design over all three groups, the same pupils."""
+    if about.target != "common" or len(about.contrasts_made) < len(CONTRASTS):
+        return capital(ESTIMANDS[about.estimand])
+    one_arm = PUPILS[about.focal or ARMS[0]]
+    return f"In all comparisons the same: {OF_ALL_GROUPS.get(about.estimand, one_arm)}"
 
 
 def _line(row: Row, better: str) -> tuple[Cell, ...]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
+
 from matplotlib.axes import Axes
 
 from baseeval.reporting.cells import Row, real
-from baseeval.reporting.figures import Palette, canvas, house_style, inline_svg
+from baseeval.reporting.figures import TEXT, Palette, canvas, house_style, inline_svg
 from baseeval.reporting.phrasebook import capital
 
 HEIGHT = 1.35  # inches for each group
@@ -27,9 +29,9 @@ def overlap_plot(first: list[Row], second: list[Row], name: str, words: tuple[st
         What the two groups are called.
     """
     with house_style(name) as palette:
-        figure, axes = canvas(2.0, HEIGHT, 0.2)
+        figure, axes = canvas(2.0, HEIGHT, 0.2, below=0.8)
         sides = ((first, 1, palette.mark, words[0]), (second, -1, palette.faint, words[1]))
-        peaks = [max(density(row, when) for row in rows for when in TIMES) for rows, *_ in sides]
+        peaks = [_peak(rows) for rows, *_ in sides]
         room = NAME * sum(peaks)
         axes.set_ylim(-peaks[1] - room, peaks[0] + room)
         axes.set_xlim(0, 1)
@@ -37,9 +39,9 @@ def overlap_plot(first: list[Row], second: list[Row], name: str, words: tuple[st
             _steps(axes, rows, way, colour, palette)
             edge = "top" if way > 0 else "bottom"
             height = way * (peak + room)
-            axes.text(0.01, height, capital(group), va=edge, color=palette.text, size=9.5)
+            axes.text(0.01, height, capital(group), va=edge, color=palette.text, size=TEXT)
         axes.axhline(0, color=palette.text, linewidth=1)
-        axes.set_xlabel("Chance of being in the first group, were both equally large", labelpad=5)
+        axes.set_xlabel("Chance of being in the first group,\nwere both equally large", labelpad=5)
         alternative = (
             f"How {words[0]} and {words[1]} lie over the chance of being in the first group, "
             "before and after weighting or matching. The table below the figure holds the same "
@@ -52,6 +54,12 @@ def density(row: Row, when: str) -> float:
     """Return the share of a group for each tenth of the range, within a part of it."""
     width = real(row, "chance_to") - real(row, "chance_from")
     return real(row, f"share_{when}") * TENTH / width
+
+
+def _peak(rows: list[Row]) -> float:
+    """Return the greatest density of a group that may be shown."""
+    known = (density(row, when) for row in rows for when in TIMES)
+    return max((value for value in known if math.isfinite(value)), default=1.0)
 
 
 def _steps(axes: Axes, rows: list[Row], way: int, colour: str, palette: Palette) -> None:

@@ -49,6 +49,13 @@ SIDES = {
     ),
 }
 
+#: Arm -> its pupils inside a sentence that compares them with nobody.
+PUPILS = {
+    "base": "pupils with a base place",
+    "host_mainstream": "pupils at schools with a base but without a place in it",
+    "non_host": "pupils at schools with no base",
+}
+
 SHORT_CONTRASTS = {
     "base_vs_host": "Base place, against same schools without one",
     "base_vs_non_host": "Base place, against schools with no base",
@@ -75,6 +82,14 @@ ESTIMANDS = {
     "ATO": "the pupils who could as well have been in either group",
     "ATM": "the pupils who could be paired across the groups",
     "ATEN": "the pupils whose placement was least certain, weighted by its entropy",
+}
+
+#: The same where one design holds all three groups; of an ATT it is one group's pupils.
+OF_ALL_GROUPS = {
+    "ATE": "the pupils of all three groups together",
+    "ATO": "the pupils who could as well have been in any of the three groups",
+    "ATM": "the pupils who could be matched across the three groups",
+    "ATEN": "the pupils whose group was least certain, weighted by its entropy",
 }
 
 MODELS = {

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from baseeval.design.estimand_sentences import estimand_sentence
+from baseeval.design.registry import DESIGNS
 from baseeval.disclosure.released import Released
 from baseeval.reporting.alike_sheets import average
 from baseeval.reporting.amounts import plain
@@ -49,8 +51,17 @@ def whom(released: Released) -> tuple[Whom, ...]:
         chosen = [name for name in released.about.designs if name in present] or present
         mine = [row for row in here if chosen and text(row, "design") == chosen[0]]
         if mine:
-            found.append(Whom(SHORT_CONTRASTS[contrast], _told(mine), _numbers(mine)))
+            told = " ".join(part for part in (_sentence(mine[0]), _told(mine)) if part)
+            found.append(Whom(SHORT_CONTRASTS[contrast], told, _numbers(mine)))
     return tuple(found)
+
+
+def _sentence(row: Row) -> str:
+    """Write out who is compared with whom; nothing where only the model makes them alike."""
+    design = text(row, "design")
+    if design not in DESIGNS or DESIGNS[design].kind == "none":
+        return ""
+    return estimand_sentence(row)
 
 
 def _told(rows: list[Row]) -> str:
@@ -58,8 +69,8 @@ def _told(rows: list[Row]) -> str:
     is_part = text(rows[0], "target") == ARMS[0]
     if not sizes and is_part:
         return (
-            "The answer describes pupils with a base place: all of them, or all but so few that "
-            "no more may be shown."
+            "The answer describes pupils with a base place: all whose records say enough, or all "
+            "but so few of these that no more may be shown."
         )
     if not sizes:
         return "Whom the answer describes is withheld, because it would tell of few pupils."
@@ -72,7 +83,12 @@ def _told(rows: list[Row]) -> str:
 
 
 def _numbers(rows: list[Row]) -> Sheet:
-    heads = ("Recorded before", "Those described", "All with a base place", "Difference (SD)")
+    heads = (
+        "Recorded before",
+        "Those described",
+        "All with a base place and a value",
+        "Difference (SD)",
+    )
     known = [row for row in rows if not math.isnan(real(row, "smd"))]
     lines = tuple(
         (

@@ -8,12 +8,12 @@ from itertools import pairwise
 from matplotlib.figure import Figure
 
 from baseeval.reporting.amounts import counted, plain
-from baseeval.reporting.figures import WIDTH, house_style, inline_svg
+from baseeval.reporting.figures import TEXT, WIDTH, house_style, inline_svg
 from baseeval.reporting.sheet import Sheet
 from baseeval.reporting.world_words import ARM_NAMES
 from baseeval.worlds.meeting import Meeting
 
-_PANEL, _BELOW = 0.95, 0.55  # inches: one arm's bars, and what the axis needs
+_PANEL, _BELOW = 1.0, 0.62  # inches: one arm's bars, and what the axis needs
 
 _SUBJECTS = {
     "prior": ("Entry score", "points, before placement", 1.0, "", 0),
@@ -92,7 +92,7 @@ def _bars(name: str, title: str, unit: str, edges: list[float], shares: list[lis
             axes.set_ylim(0, most)
             axes.set_yticks([])
             axes.spines["left"].set_visible(False)
-            axes.set_title(arm, loc="left", fontsize=9.5, color=palette.text, pad=4)
+            axes.set_title(arm, loc="left", fontsize=TEXT, color=palette.text, pad=4)
             if at < len(tops) - 1:
                 axes.set_xticklabels([])
             else:

@@ -29,10 +29,10 @@ def match_most(sample: DesignSample, settings: Settings) -> Made:
     settings : Settings
         For ATT and ATC the arms' means are held together; with `profile` the
         target's arm is kept whole and the other's means are held to its. For ATE
-        both arms' are held to those of all. `ratio` is that of the other arm to
-        the target's, or of the second to the first for ATE; with `profile` it is
-        left free. Where `mahalanobis` names covariates, those kept are paired on
-        them.
+        both arms' are held to those of all, to within half the tolerance each. `ratio`
+        is that of the other arm to the target's, or of the second to the first for
+        ATE; with `profile` it is left free. Where `mahalanobis` names covariates, those
+        kept are paired on them.
 
     Returns
     -------
@@ -122,7 +122,8 @@ def _choose(
     union = settings.estimand == "ATE"
     target = None
     if union:
-        target = columns.mean(axis=0)
+        # The two arms may stand on either side of the target.
+        target, widths = columns.mean(axis=0), widths / 2
     elif settings.profile:
         target = columns[focal].mean(axis=0)
     return choose_balanced(

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from baseeval.design.pair_distances import costs_by_stratum, estimand_of_two, read_distances
+from baseeval.design.calipers import nobody_fits
+from baseeval.design.pair_distances import costs_by_stratum, read_distances
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
 from baseeval.design.spec import DesignSpec, Made
@@ -55,18 +56,17 @@ def match_full_sets(sample: DesignSample, settings: Settings) -> Made:
         found.append(np.column_stack([costs.first[made.first], costs.second[made.second]]))
         gap, proven = gap + made.gap, proven and made.certified
     if short:
-        raise _no_room(sample, short, strata)
+        raise _no_room(sample, settings, short, strata)
     out = subclass < 0
     left = ", ".join(
         f"{int(np.sum(out & (sample.arm == place))):,} of {arm}"
         for place, arm in enumerate(sample.arms)
     )
+    within, remedy = nobody_fits(sample, settings)
     if out.all():
         raise EstimationError(
             Problem(
-                f"design `full`, {sample.where}",
-                f"no pupil has a match within the calipers and the exact strata ({left})",
-                "Widen the calipers, or match exactly on less.",
+                f"design `full`, {sample.where}", f"no pupil has a match{within} ({left})", remedy
             )
         )
     proof = (
@@ -76,14 +76,14 @@ def match_full_sets(sample: DesignSample, settings: Settings) -> Made:
     )
     pairs = np.concatenate(found)
     return Made(
-        weights=weigh_strata(subclass, sample.treated, estimand_of_two(settings)),
+        weights=weigh_strata(subclass, sample.treated, settings.estimand),
         propensity=distances.propensity,
         pairs=pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))],
         subclass=subclass,
         notes=(
             proof,
             f"{sets:,} sets.",
-            *([f"Left out, with nobody within the calipers: {left}."] if out.any() else []),
+            *([f"Left out, with nobody{within}: {left}."] if out.any() else []),
         ),
     )
 
@@ -118,7 +118,7 @@ _NEARLY = 1e-9
 
 
 def _no_room(
-    sample: DesignSample, short: Sequence[tuple[int, int]], strata: int
+    sample: DesignSample, settings: Settings, short: Sequence[tuple[int, int]], strata: int
 ) -> EstimationError:
     counted = ", ".join(
         f"{sum(each[place] for each in short):,} of {arm}" for place, arm in enumerate(sample.arms)
@@ -128,8 +128,7 @@ def _no_room(
             f"design `full`, {sample.where}",
             f"in {len(short):,} of {strata:,} exact strata the bounds on the sets leave no room "
             f"for some pupils ({counted})",
-            "Lower `min_controls`, raise `max_controls`, widen the calipers, or match exactly on "
-            "less.",
+            f"Lower `min_controls`, or raise `max_controls`. {nobody_fits(sample, settings)[1]}",
         )
     )
 
@@ -152,4 +151,6 @@ SPEC = DesignSpec(
         "caliper",
         "caliper_unit",
     ),
+    keeps_apart=True,
+    all_rows=True,
 )

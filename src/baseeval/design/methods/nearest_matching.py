@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from baseeval.design.calipers import read_calipers
+from baseeval.design.calipers import nobody_fits, read_calipers
 from baseeval.design.choices import check_choice
 from baseeval.design.line_scores import score_to_match
 from baseeval.design.own_school import own_school_note, preferred_school
@@ -57,12 +57,12 @@ def match_nearest_neighbours(sample: DesignSample, settings: Settings) -> Made:
     pairs = _pair(sample, settings, score, focal, first=first)
     size, arm = int(focal.sum()), sample.arms[0 if first else 1]
     if not len(pairs):
+        within, remedy = nobody_fits(sample, settings)
         raise EstimationError(
             Problem(
                 f"design `nearest`, {sample.where}",
-                f"no pupil has a match within the calipers and the exact strata, of {size} "
-                f"of {arm}",
-                "Widen the calipers, or match exactly on less.",
+                f"no pupil has a match{within}, of {size} of {arm}",
+                remedy,
             )
         )
     alone = size - len(np.unique(pairs[:, 0]))
@@ -170,6 +170,7 @@ SPEC = DesignSpec(
     make=match_nearest_neighbours,
     source="Rosenbaum and Rubin (1985), doi:10.1080/00031305.1985.10479383; order and ties as "
     "MatchIt 4.7.2 gives them",
+    keeps_apart=True,
     all_rows=True,
     settings=(
         "distance",

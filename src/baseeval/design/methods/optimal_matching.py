@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from baseeval.design.pair_distances import costs_by_stratum, estimand_of_two, read_distances
+from baseeval.design.calipers import nobody_fits
+from baseeval.design.pair_distances import costs_by_stratum, read_distances
 from baseeval.design.pairing import pairs_to_weights
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
@@ -36,10 +37,9 @@ def match_optimal_pairs(sample: DesignSample, settings: Settings) -> Made:
         Nobody could be matched, or there is no score.
     """
     ratio = settings.ratio
-    if ratio < 1 or ratio != int(ratio):
+    if ratio != int(ratio):
         raise UsageError(Problem("ratio", "it is not a whole number from one", "Give one."))
-    estimand = estimand_of_two(settings)
-    focal, first = sample.target(estimand), estimand != "ATC"
+    focal, first = sample.target(settings.estimand), settings.estimand != "ATC"
     distances = read_distances(sample, settings, "optimal")
     found, gap, scarce, strata = [np.empty((0, 2), dtype=np.intp)], 0.0, 0, 0
     proven = True
@@ -52,16 +52,15 @@ def match_optimal_pairs(sample: DesignSample, settings: Settings) -> Made:
     pairs = pairs[np.lexsort((pairs[:, 1], pairs[:, 0]))]
     who = f"of {focal.sum():,} of {sample.arms[0 if first else 1]}"
     if not len(pairs):
+        within, remedy = nobody_fits(sample, settings)
         raise EstimationError(
             Problem(
-                f"design `optimal`, {sample.where}",
-                f"no pupil has a match within the calipers and the exact strata, {who}",
-                "Widen the calipers, or match exactly on less.",
+                f"design `optimal`, {sample.where}", f"no pupil has a match{within}, {who}", remedy
             )
         )
     partners = np.bincount(pairs[:, 0], minlength=len(focal))[focal]
     alone, fewer = int(np.sum(partners == 0)), int(np.sum((partners > 0) & (partners < ratio)))
-    notes = [_proof(proven, gap)]
+    notes = [_proof(proven, gap, int(ratio))]
     if alone:
         notes.append(f"{alone:,}, {who}, found no partner.")
     if fewer:
@@ -84,9 +83,13 @@ def match_optimal_pairs(sample: DesignSample, settings: Settings) -> Made:
     )
 
 
-def _proof(proven: bool, gap: float) -> str:
+def _proof(proven: bool, gap: float, ratio: int) -> str:
     if proven:
-        return "Proven by its prices: no other pairs, as many, have a smaller total distance."
+        spread = ", spread over as many pupils," if ratio > 1 else ""
+        return (
+            f"Proven by its prices: no other pairs, as many{spread or ','} have a smaller total "
+            "distance."
+        )
     return f"Not proven optimal: the total distance may be up to {gap:.2g} above the least."
 
 
@@ -101,4 +104,6 @@ SPEC = DesignSpec(
     source="Rosenbaum (1989), doi:10.1080/01621459.1989.10478868; pairs as MatchIt 4.7.2 where "
     "the optimum is unique",
     settings=("distance", "mahalanobis", "propensity", "ratio", "caliper", "caliper_unit"),
+    keeps_apart=True,
+    all_rows=True,
 )

@@ -7,6 +7,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.design.calipers import nobody_fits
 from baseeval.design.choices import check_choice
 from baseeval.design.pairing import pairs_to_weights
 from baseeval.design.sample import DesignSample
@@ -55,12 +56,13 @@ def match_schools_then_pupils(sample: DesignSample, settings: Settings) -> Made:
     chosen = _pair_up(sample, settings, sides, space, left_out)
     pairs, subclass = _match_inside(sides, space, chosen, settings.ratio)
     if not len(pairs):
+        within, remedy = nobody_fits(sample, settings)
         raise EstimationError(
             Problem(
                 f"design `schools`, {sample.where}",
                 f"no pupil of the {len(sides.first)} schools has a match in a school of the other "
-                "arm within the calipers and the exact strata",
-                "Widen the calipers, or match exactly on less.",
+                f"arm{within}",
+                remedy,
             )
         )
     is_first = bool(focal[sample.arm == 0].all())
@@ -133,19 +135,8 @@ def _check(sample: DesignSample, settings: Settings) -> None:
         problems.append(
             Problem("school", "there is no column that says who is in which school", "Name it.")
         )
-    for name in ("ratio", "schools_each"):
-        number = getattr(settings, name)
-        if number < 1 or number != int(number):
-            problems.append(Problem(name, "it is not a whole number from one", "Give one."))
-    keep = settings.keep_schools
-    if keep is not None and (keep <= 0 or (keep > 1 and keep != int(keep))):
-        problems.append(
-            Problem(
-                "keep_schools",
-                "it is neither a whole number of pairs of schools nor a share of them",
-                "Give a number from one, or a share between zero and one.",
-            )
-        )
+    if settings.ratio != int(settings.ratio):
+        problems.append(Problem("ratio", "it is not a whole number from one", "Give one."))
     if problems:
         raise UsageError(problems)
 
@@ -176,6 +167,7 @@ SPEC = DesignSpec(
     "similar pupil",
     estimands=("ATT", "ATC"),
     make=match_schools_then_pupils,
+    keeps_apart=True,
     all_rows=True,
     source="Pimentel, Page, Lenard and Keele (2018), doi:10.1214/17-AOAS1118",
     settings=(

@@ -66,7 +66,8 @@ def match_triplets(sample: DesignSample, settings: Settings) -> Made:
     own = logits[:, reference]
     asked = settings if settings.caliper is not None else replace(settings, caliper=CALIPER)
     limits, width = read_calipers(inner, asked, own), np.inf
-    if limits and limits[0].values is own:
+    # A negative width keeps partners apart, which is for the restrictions to see to.
+    if limits and limits[0].values is own and limits[0].width >= 0:
         width, limits = limits[0].width, limits[1:]
     groups = match_vectors(
         logits,
@@ -137,6 +138,7 @@ SPEC = DesignSpec(
     estimands=("ATT",),
     estimands_of_several=("ATT",),
     make=match_triplets,
+    keeps_apart=True,
     all_rows=True,
     source="Lopez and Gutman (2017), doi:10.1214/17-STS612 (vector matching)",
     settings=("propensity", "caliper", "caliper_unit", "subclasses"),
