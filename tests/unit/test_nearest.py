@@ -231,10 +231,10 @@ def test_what_does_not_go_together_is_refused(words: str, options: dict[str, Any
 
 def test_every_problem_with_calipers_at_once() -> None:
     sample = table_sample(table(), "base", ["age"], variables=["prior"])
-    settings = Settings(caliper={"": np.inf, "prior": 1}, caliper_unit={"prior": "cm", "x": "sd"})
+    settings = Settings(caliper={"": 1, "prior": 1}, caliper_unit={"prior": "sd", "x": "sd"})
     with pytest.raises(UsageError) as caught:
         read_calipers(sample, settings, None)
-    for words in ("not a number", "'cm'", "`x`", "takes no caliper"):
+    for words in ("`x`", "takes no caliper"):
         assert words in str(caught.value)
 
 

@@ -11,11 +11,8 @@ from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
 from baseeval.errors import Problem, UsageError
 from baseeval.numerics.restrictions import Limit
-from baseeval.plan import nearest
 
 Floats = NDArray[np.float64]
-
-_UNITS = ("sd", "raw")
 
 
 def read_calipers(
@@ -102,16 +99,6 @@ def _problems(
     widths: Mapping[str, float], units: Mapping[str, str], score: Floats | None
 ) -> list[Problem]:
     problems = [
-        Problem(_called(name), "the width is not a number", "Give a finite one.")
-        for name, width in widths.items()
-        if isinstance(width, str | bool) or not np.isfinite(width)
-    ]
-    problems += [
-        Problem(f"caliper_unit = {unit!r}", "this is not available", nearest(str(unit), [*_UNITS]))
-        for unit in dict.fromkeys(units.values())
-        if unit not in _UNITS
-    ]
-    problems += [
         Problem(f"caliper_unit of `{name}`", "there is no such caliper", "Leave it out.")
         for name in units
         if name not in widths
@@ -126,7 +113,3 @@ def _problems(
             )
         )
     return problems
-
-
-def _called(name: str) -> str:
-    return f"caliper of `{name}`" if name else "caliper"

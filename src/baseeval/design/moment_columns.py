@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from baseeval.design.column_words import column_words
 from baseeval.design.sample import DesignSample
-from baseeval.errors import Problem, UsageError
 from baseeval.numerics.centring import bring_to_size
 
 Floats = NDArray[np.float64]
@@ -37,20 +36,7 @@ def moment_columns(
         same and loses no digits.
     words : tuple of str
         What a message calls each.
-
-    Raises
-    ------
-    UsageError
-        `moments` is neither 1 nor 2.
     """
-    if moments not in (1, 2):
-        raise UsageError(
-            Problem(
-                f"moments = {moments!r}",
-                "means (1) or means and squares (2) can be balanced",
-                "Give 1 or 2.",
-            )
-        )
     words = list(column_words(sample, sample.names))
     columns = bring_to_size(sample.columns)
     if moments == 1 and not interactions:

@@ -101,25 +101,6 @@ def read_distances(sample: DesignSample, settings: Settings, method: str) -> Dis
     return Distances(points, Restrictions(limits, sample.anti), propensity)
 
 
-def estimand_of_two(settings: Settings) -> str:
-    """Return the estimand of two arms: an ATT of the second arm is an ATC.
-
-    Parameters
-    ----------
-    settings : Settings
-
-    Returns
-    -------
-    str
-
-    Examples
-    --------
-    >>> estimand_of_two(Settings(focal=1))
-    'ATC'
-    """
-    return "ATC" if settings.estimand == "ATT" and settings.focal == 1 else settings.estimand
-
-
 def costs_by_stratum(
     sample: DesignSample, distances: Distances, focal: NDArray[np.bool_], method: str
 ) -> Iterator[tuple[int, PairCosts]]:

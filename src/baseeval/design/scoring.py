@@ -25,6 +25,7 @@ from baseeval.design.scores_nested import nested_scores
 from baseeval.design.scores_school import random_intercept_scores
 from baseeval.design.settings import Settings
 from baseeval.errors import EstimationError, Problem
+from baseeval.numerics.centring import bring_to_size, centre_far_columns
 from baseeval.numerics.least_squares import independent_columns
 from baseeval.numerics.multinomial import fit_multinomial
 from baseeval.results import ARMS
@@ -162,7 +163,8 @@ def fit_chances(columns: Floats, arm: Ints, arms: int, base: Floats | None = Non
     >>> fit_chances(np.zeros((4, 1)), np.array([0, 1, 1, 1]), 2)[0].round(6).tolist()
     [0.25, 0.75]
     """
-    x = np.column_stack([np.ones(len(arm)), columns])
+    x = np.column_stack([np.ones(len(arm)), bring_to_size(columns)])
+    x = centre_far_columns(x)[0]
     x = x[:, independent_columns(x)]
     return fit_multinomial(x, arm, base, arms=arms).probability
 

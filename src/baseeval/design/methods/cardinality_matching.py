@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from baseeval.design.pair_distances import costs_by_stratum, estimand_of_two, read_distances
+from baseeval.design.pair_distances import costs_by_stratum, read_distances
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
 from baseeval.design.spec import DesignSpec, Made
@@ -51,7 +51,6 @@ def match_most(sample: DesignSample, settings: Settings) -> Made:
         weights, which would undo the balance of counts.
     """
     _check(settings)
-    settings = replace(settings, estimand=estimand_of_two(settings), focal=None)
     if np.ptp(sample.base) > 0:
         raise EstimationError(
             Problem(
@@ -99,7 +98,7 @@ def match_most(sample: DesignSample, settings: Settings) -> Made:
 
 def _check(settings: Settings) -> None:
     ratio, problems = settings.ratio, []
-    if ratio < 1 or ratio != int(ratio):
+    if ratio != int(ratio):
         problems.append(Problem("ratio", "it is not a whole number from one", "Give one."))
     if settings.profile and ratio != 1:
         problems.append(Problem("ratio", "a profile leaves it free", "Leave one of them out."))
@@ -107,10 +106,6 @@ def _check(settings: Settings) -> None:
         problems.append(
             Problem("mahalanobis", "a profile keeps no ratio to pair by", "Leave one of them out.")
         )
-    if not settings.tolerance >= 0:
-        problems.append(Problem("tolerance", "it is below zero", "Give one, such as 0.05."))
-    if not settings.time_limit > 0:
-        problems.append(Problem("time_limit", "it is not above zero", "Give some seconds."))
     if problems:
         raise UsageError(problems)
 
