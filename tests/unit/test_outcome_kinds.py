@@ -296,7 +296,7 @@ SOURCE = {"data": {"source": "npd", "files": {"census": "c.csv"}}, "arms": None}
         (BINARY | {"bounds": [1, 0]}, "[lowest possible, highest possible]"),
         (BINARY | {"bounds": [0, 1], "forms": ["gap"]}, "for the form 'level' alone"),
         (BINARY | {"comparable": "within_school"}, 'say `contrasts = ["base_vs_host"]`'),
-        (BINARY | {"missed_at_least": 1.5}, "less than or equal to 1"),
+        (BINARY | {"missed_at_least": 1.5}, "of at most 1"),
         (
             BINARY | {"contrasts": ["base_vs_host", "base_vs_host"]},
             "`contrasts` names something twice",
