@@ -208,10 +208,9 @@ def _whom(way: Way, sample: DesignSample, truth: pd.DataFrame, contrast: str) ->
     if way.settings.estimand == "ATT":
         focal = "base" if way.all_arms else CONTRASTS[contrast][0]
         return (sample.arm == ARMS.index(focal)).astype(float)
-    chance = truth[[f"probability_{arm}" for arm in ARMS]].to_numpy()
-    if way.settings.estimand == "ATO" and way.all_arms:
-        return 1 / (1 / chance).sum(axis=1)
-    raise NotImplementedError(way.settings.estimand)
+    arms = ARMS if way.all_arms else CONTRASTS[contrast]
+    chance = truth[[f"probability_{arm}" for arm in arms]].to_numpy()
+    return {"ATE": chance.sum(axis=1), "ATO": 1 / (1 / chance).sum(axis=1)}[way.settings.estimand]
 
 
 def one_draw(ground: Ground, seed: int, titles: tuple[str, ...]) -> list[dict[str, Any]]:

@@ -62,8 +62,9 @@ def make_design(sample: DesignSample, method: str, kind: str, settings: Settings
     notes = (*_repeats(sample), *_outside(usable, sample), *made.notes)
     full = _spread(made, given)
     heavy = heavy_flags(full.weights, sample, settings, spec)
-    flags = tuple(dict.fromkeys([*sample.flags, *made.flags, *heavy]))
-    return join_sample(sample, replace(full, flags=flags, notes=notes), method, settings)
+    return join_sample(
+        sample, replace(full, flags=(*made.flags, *heavy), notes=notes), method, settings
+    )
 
 
 def join_sample(sample: DesignSample, made: Made, method: str, settings: Settings) -> Weights:
@@ -103,8 +104,7 @@ def join_sample(sample: DesignSample, made: Made, method: str, settings: Setting
 
 
 def _target(sample: DesignSample, settings: Settings) -> str:
-    at_once = len(sample.arms) > 2 or (settings.estimand == "ATT" and settings.focal)
-    focal = sample.arms[settings.focal or 0] if at_once else None
+    focal = sample.arms[settings.focal or 0] if len(sample.arms) > 2 else None
     return target_of(sample.contrast, settings.estimand, focal)
 
 

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
+from baseeval.numerics.tilting import Equations
+from baseeval.results import Estimation
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -57,6 +59,23 @@ class Shaped:
                 share = self.weights[rows] / self.weights[rows].sum()
                 moved[rows] -= np.outer(share, moved[rows].sum(axis=0))
         return moved
+
+    def estimation(self, equations: Equations, base: Floats) -> Estimation:
+        """Return the estimating functions of these weights.
+
+        Parameters
+        ----------
+        equations : Equations
+            Of the weights before they were shaped, survey weights included.
+        base : ndarray, shape (n,)
+            Survey weights, positive.
+
+        Returns
+        -------
+        Estimation
+        """
+        slopes = self.carry(equations.d_weights / base[:, None])
+        return Estimation(scores=equations.scores, bread=equations.bread, d_weights=slopes)
 
 
 def shape_weights(tilted: Floats, sample: DesignSample, settings: Settings) -> Shaped:

@@ -15,7 +15,6 @@ from baseeval.design.spec import DesignSpec, Made
 from baseeval.design.targets import balancing, implied_notes
 from baseeval.errors import EstimationError, Problem
 from baseeval.numerics.covariate_balancing import balancing_equations, fit_balancing_scores
-from baseeval.results import Estimation
 
 _METHOD = "cbps"
 
@@ -58,10 +57,7 @@ def balancing_score_weights(sample: DesignSample, settings: Settings) -> Made:
     estimation = None
     if settings.estimating_functions:
         equations = balancing_equations(found, plan.columns, sample.arm, sample.base)
-        slopes = equations.d_weights / sample.base[:, None]
-        estimation = Estimation(
-            scores=equations.scores, bread=equations.bread, d_weights=shaped.carry(slopes)
-        )
+        estimation = shaped.estimation(equations, sample.base)
     return Made(
         weights=shaped.weights,
         propensity=found.probability[:, 0] if arms == 2 else found.probability,

@@ -9,7 +9,7 @@ from baseeval.design.sample import DesignSample
 from baseeval.design.settings import Settings
 from baseeval.design.spec import DesignSpec, Made
 from baseeval.design.targets import Balancing, balancing, unreachable, weighted_means
-from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.errors import EstimationError, Problem
 from baseeval.numerics.balance import divisor
 from baseeval.numerics.column_shares import shares_of, values_of
 from baseeval.numerics.stable_weights import balance_stably
@@ -34,15 +34,9 @@ def stable_balancing_weights(sample: DesignSample, settings: Settings) -> Made:
 
     Raises
     ------
-    UsageError
-        The tolerance is negative.
     EstimationError
         No weights come within the tolerance; every arm of which that is so.
     """
-    if not settings.tolerance >= 0:
-        raise UsageError(
-            Problem("tolerance", "a difference cannot be less than none", "Give 0 or more.")
-        )
     plan = balancing(sample, "stable", settings)
     means = weighted_means(plan.columns, plan.target_base)
     weights = plan.fixed_weights()

@@ -25,7 +25,6 @@ from baseeval.numerics.tilting import (
     tilt_probability,
     tilting_equations,
 )
-from baseeval.results import Estimation
 
 Floats = NDArray[np.float64]
 
@@ -95,11 +94,7 @@ def make_tilted(plan: Balancing, settings: Settings) -> Made:
     shaped = shape_weights(weights / sample.base, sample, settings)
     estimation = None
     if equations:
-        joined = stack_equations(equations)
-        slopes = joined.d_weights / sample.base[:, None]
-        estimation = Estimation(
-            scores=joined.scores, bread=joined.bread, d_weights=shaped.carry(slopes)
-        )
+        estimation = shaped.estimation(stack_equations(equations), sample.base)
     return Made(
         weights=shaped.weights,
         propensity=propensity,
