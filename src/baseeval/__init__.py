@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from baseeval.disclosure.releasing import release
     from baseeval.disclosure.screening import screen
     from baseeval.effects.estimating import estimate
-    from baseeval.effects.formulas import fit_linear, fit_mixed
     from baseeval.errors import (
         BaseevalError,
         DataError,
@@ -33,6 +32,8 @@ if TYPE_CHECKING:
     from baseeval.examining import Examination, examine_study
     from baseeval.measures.agreement import Reliability, check_reliability
     from baseeval.measures.comparability import Invariance, check_invariance
+    from baseeval.models.linear_model import fit_linear
+    from baseeval.models.mixed_model import fit_mixed
     from baseeval.plan import Plan
     from baseeval.registering import list_bases, write_register
     from baseeval.reporting.check_html import check_page
@@ -71,8 +72,8 @@ _HOMES = {
     "check_study": "study",
     "estimate": "effects.estimating",
     "examine_study": "examining",
-    "fit_linear": "effects.formulas",
-    "fit_mixed": "effects.formulas",
+    "fit_linear": "models.linear_model",
+    "fit_mixed": "models.mixed_model",
     "known_features": "catalogue",
     "known_outcomes": "catalogue",
     "known_scales": "catalogue",

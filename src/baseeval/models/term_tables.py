@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from baseeval.effects.formula_data import FormulaData
+from baseeval.models.formula_data import FormulaData
 from baseeval.numerics.cr2 import ClusterParts, cr2, t_interval
 from baseeval.numerics.mixed import MixedFit
 

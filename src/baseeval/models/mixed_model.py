@@ -1,4 +1,4 @@
-"""Models by formula on a table: `fit_linear` and `fit_mixed`."""
+"""Linear mixed models by formula: `fit_mixed`."""
 
 from __future__ import annotations
 
@@ -10,39 +10,17 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.design.choices import check_choice
-from baseeval.effects.formula_data import lay_out, read_formula, split_formula
-from baseeval.effects.spec import identified
-from baseeval.effects.term_tables import fixed_table, robust_table, variance_table
 from baseeval.errors import DataError, EstimationError, Problem, UsageError
-from baseeval.numerics.cr2 import mixed_parts, weighted_parts
-from baseeval.numerics.least_squares import fit_least_squares, independent_columns
+from baseeval.models.formula_data import lay_out, read_formula, split_formula
+from baseeval.models.linear_model import enough_rows
+from baseeval.models.term_tables import fixed_table, robust_table, variance_table
+from baseeval.numerics.cr2 import mixed_parts
+from baseeval.numerics.least_squares import independent_columns
 from baseeval.numerics.mixed import fit_mixed_model
 from baseeval.numerics.satterthwaite import satterthwaite_df
 from baseeval.plan import nearest
 
 Floats = NDArray[np.float64]
-
-
-@dataclass(frozen=True, slots=True)
-class LinearModel:
-    """A linear model fitted by formula.
-
-    Parameters
-    ----------
-    fixed : pandas.DataFrame
-        ``term, estimate, std_error, df, statistic, p_value, ci_low, ci_high``;
-        terms named and ordered as formulaic does. A term that adds nothing to
-        earlier ones has an empty row.
-    vcov : pandas.DataFrame
-        Covariance of the estimates, terms by terms.
-    residual_sd : float
-    inference : str
-    """
-
-    fixed: pd.DataFrame
-    vcov: pd.DataFrame
-    residual_sd: float
-    inference: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,56 +76,6 @@ class MixedModel:
                 Problem(f"group `{group}`", "not in the model", nearest(group, [*self._effects]))
             )
         return self._effects[group]
-
-
-def fit_linear(
-    formula: str,
-    data: IntoDataFrame,
-    *,
-    weights: str | Floats | None = None,
-    cluster: str,
-    inference: str = "cr2_satterthwaite",
-) -> LinearModel:
-    """Fit a linear model with cluster-robust inference that few clusters do not fool.
-
-    Parameters
-    ----------
-    formula : str
-        As formulaic reads it. Rows with a missing value are left out.
-    data : dataframe
-        Any that narwhals reads.
-    weights : str or ndarray, optional
-        Column or array of weights; rows of weight zero are left out.
-    cluster : str
-        Column that names each row's cluster.
-    inference : str
-        cr2_satterthwaite, with the identity as working covariance.
-
-    Returns
-    -------
-    LinearModel
-
-    Raises
-    ------
-    UsageError, DataError
-        The formula or the data cannot be used.
-
-    Examples
-    --------
-    >>> frame = pd.DataFrame({"y": [1.0, 2, 3, 5, 4, 6], "g": [0.0, 1, 0, 1, 0, 1]})
-    >>> frame["school"] = list("aabbcc")
-    >>> fit = fit_linear("y ~ g", frame, cluster="school")
-    >>> fit.fixed["estimate"].round(6).tolist()
-    [2.666667, 1.666667]
-    """
-    check_choice("inference", inference, ("cr2_satterthwaite",))
-    design = read_formula(formula, data, weights, cluster)
-    kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    x = identified(design.x[:, kept])
-    fit = fit_least_squares(x, design.y, design.weights)
-    parts = weighted_parts(x, fit.residuals, design.weights, design.group, fit.bread)
-    fixed, vcov = robust_table(design.terms, kept, fit.beta, parts)
-    return LinearModel(fixed, vcov, fit.sigma, inference)
 
 
 def fit_mixed(
@@ -217,7 +145,8 @@ def fit_mixed(
         )
     z = np.column_stack(design.random)
     kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    x = identified(design.x[:, kept])
+    enough_rows(formula, len(design.y), len(kept))
+    x = design.x[:, kept]
     prior = None if np.all(design.weights == 1) else design.weights
     fit = fit_mixed_model(x, z, design.y, design.group, template, prior, reml)
     if not fit.converged:

@@ -1,0 +1,1 @@
+"""Statistical models by formula on a table: any dataframe in, tidy tables out."""

@@ -1,0 +1,1 @@
+"""Linear mixed models: one likelihood, several ways to evaluate it, one way to maximise it."""
