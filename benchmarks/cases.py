@@ -16,7 +16,8 @@ from statsmodels.regression.mixed_linear_model import MixedLM
 from baseeval.numerics.cr2 import cr2, weighted_parts
 from baseeval.numerics.least_squares import fit_least_squares
 from baseeval.numerics.logit import fit_logit
-from baseeval.numerics.mixed import diagonal_template, fit_mixed_model
+from baseeval.numerics.mixed_models.templates import diagonal_template
+from baseeval.numerics.mixed_models.two_level import fit_two_level
 from baseeval.numerics.nearest import match_nearest
 
 Work = Callable[[], np.ndarray]
@@ -54,7 +55,7 @@ def mixed(pupils: int, schools: int) -> Case:
 
     def ours() -> np.ndarray:
         template = diagonal_template(np.array([0]))
-        return fit_mixed_model(x, x[:, :1], y, school, template).beta
+        return fit_two_level(x, x[:, :1], y, school, template).beta
 
     def peer() -> np.ndarray:
         with warnings.catch_warnings():
@@ -75,7 +76,7 @@ def mixed_beside_mixedlm(pupils: int, schools: int) -> Case | None:
 
     def ours() -> np.ndarray:
         template = diagonal_template(np.array([0]))
-        return fit_mixed_model(x, x[:, :1], y, school, template).beta
+        return fit_two_level(x, x[:, :1], y, school, template).beta
 
     def peer() -> np.ndarray:
         return np.array(list(lmer(formula, frame).fixef().values()))

@@ -32,8 +32,8 @@ if TYPE_CHECKING:
     from baseeval.examining import Examination, examine_study
     from baseeval.measures.agreement import Reliability, check_reliability
     from baseeval.measures.comparability import Invariance, check_invariance
+    from baseeval.models.fitting_mixed import fit_mixed
     from baseeval.models.linear_model import fit_linear
-    from baseeval.models.mixed_model import fit_mixed
     from baseeval.plan import Plan
     from baseeval.registering import list_bases, write_register
     from baseeval.reporting.check_html import check_page
@@ -73,7 +73,7 @@ _HOMES = {
     "estimate": "effects.estimating",
     "examine_study": "examining",
     "fit_linear": "models.linear_model",
-    "fit_mixed": "models.mixed_model",
+    "fit_mixed": "models.fitting_mixed",
     "known_features": "catalogue",
     "known_outcomes": "catalogue",
     "known_scales": "catalogue",

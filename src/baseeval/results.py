@@ -427,11 +427,14 @@ class Estimation:
         Inverse of minus the derivative of the summed scores by theta.
     d_weights : ndarray, shape (n, q)
         Derivative of each row's weight by theta.
+    d_school_factor : ndarray, shape (n, q), optional
+        The same of its `school_factor`; none where that is one.
     """
 
     scores: Floats
     bread: Floats
     d_weights: Floats
+    d_school_factor: Floats | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -471,6 +474,9 @@ class Weights:
         Set or subclass of each row, from 0; -1 for a row in none.
     estimation : Estimation, optional
         Where it was asked for and the method has it.
+    school_factor : ndarray, shape (n,)
+        The school's part of each weight, the same for all of a school's rows that are used; one
+        where the weight is the pupil's alone, as by default.
     flags : tuple of str
         Codes of :data:`FLAGS`.
     notes : tuple of str
@@ -493,8 +499,19 @@ class Weights:
     pairs: pd.DataFrame | None = None
     subclass: NDArray[np.intp] | None = None
     estimation: Estimation | None = None
+    school_factor: Floats = field(default_factory=lambda: np.empty(0))
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not len(self.school_factor):
+            object.__setattr__(self, "school_factor", np.ones(len(self.weights)))
+
+    @property
+    def pupil_factor(self) -> Floats:
+        """Return the part of each weight that is the pupil's within the school, shape (n,)."""
+        within: Floats = self.weights / self.school_factor
+        return within
 
     @property
     def treated(self) -> NDArray[np.bool_]:
@@ -539,6 +556,7 @@ class Weights:
                 ("school", self.school if len(self.school) else None),
                 ("base", self.base),
                 ("subclass", self.subclass),
+                ("school_factor", self.school_factor),
             )
         }
         return replace(

@@ -18,16 +18,10 @@ from numpy.testing import assert_allclose
 import baseeval
 from baseeval.numerics.cr2 import RobustVariance, cr2, mixed_parts, t_interval
 from baseeval.numerics.least_squares import independent_columns
-from baseeval.numerics.mixed import (
-    MixedFit,
-    Template,
-    cross_products,
-    diagonal_template,
-    fit_mixed_model,
-    full_template,
-    profile,
-)
-from baseeval.numerics.satterthwaite import satterthwaite_df
+from baseeval.numerics.mixed_models.fitting import MixedFit, fit_at
+from baseeval.numerics.mixed_models.satterthwaite_df import satterthwaite_df
+from baseeval.numerics.mixed_models.templates import Template, diagonal_template, full_template
+from baseeval.numerics.mixed_models.two_level import fit_two_level, two_level_likelihood
 
 CRITERION = {"rtol": 0, "atol": 1e-8}  # of the order of 1e2 to 1e4, so ten digits and more
 THETA = {"rtol": 1e-6, "atol": 1e-6}  # see above
@@ -133,13 +127,12 @@ def test_classic_kernel_at_the_stored_theta(case: str, classic: Any) -> None:
     )
     z = np.ones((len(y), 1)) if slope is None else np.column_stack([np.ones(len(y)), frame[slope]])
     template, theta = full_template(z.shape[1]), np.atleast_1d(r["theta"])
-    at = profile(cross_products(x, z, y, school), template, theta, reml=True)
-    crit = -2 * r["logLik_reml"]
-    assert_allclose(at.deviance, crit, rtol=1e-10)
-    assert_allclose(at.beta, np.atleast_1d(r["beta"]), rtol=1e-7, atol=1e-9)
-    assert_allclose(np.sqrt(at.sigma2), r["sigma"], rtol=1e-9)
-    vcov = at.sigma2 * np.linalg.inv(at.information)
-    assert_allclose(vcov, np.array(r["vcov_beta"]).reshape(vcov.shape), rtol=1e-7, atol=1e-11)
+    fit = fit_at(two_level_likelihood(x, z, y, school, template), theta)
+    assert_allclose(fit.loglik, r["logLik_reml"], rtol=1e-10)
+    assert_allclose(fit.beta, np.atleast_1d(r["beta"]), rtol=1e-7, atol=1e-9)
+    assert_allclose(fit.sigma, r["sigma"], rtol=1e-9)
+    stored = np.array(r["vcov_beta"]).reshape(fit.vcov.shape)
+    assert_allclose(fit.vcov, stored, rtol=1e-7, atol=1e-11)
 
 
 def test_exam7_multilevel_cr2(reference: Callable[[str], Any], by_r_name: Any) -> None:
@@ -148,9 +141,7 @@ def test_exam7_multilevel_cr2(reference: Callable[[str], Any], by_r_name: Any) -
     names = r["CR2"]["Coef"]
     x, y = numbers(frame, names), frame.normexam.to_numpy()
     z, school = np.ones((len(y), 1)), codes(frame.school)
-    at = profile(
-        cross_products(x, z, y, school), full_template(1), np.array([r["theta"]]), reml=True
-    )
+    at = fit_at(two_level_likelihood(x, z, y, school, full_template(1)), np.array([r["theta"]]))
     assert_allclose(at.beta, r["beta"], rtol=1e-9, atol=1e-11)
     robust = cr2(mixed_parts(x, z, y - x @ at.beta, np.array([[r["theta"] ** 2]]), school))
     check_robust(robust, at.beta, r["CR2"], AT_THETA, df="df_Satt", se="SE", p="p_Satt")
@@ -199,11 +190,10 @@ class ThreeArms:
         self.template = diagonal_template(np.array([0] + [1] * len(arms)))
 
     def fit(self, reml: bool) -> MixedFit:
-        return fit_mixed_model(
-            self.x, self.z, self.y, self.school, self.template, self.weights, reml
-        )
+        return fit_two_level(self.x, self.z, self.y, self.school, self.template, self.weights, reml)
 
-    def robust(self, factor: np.ndarray, residuals: np.ndarray) -> RobustVariance:
+    def robust(self, fit: MixedFit) -> RobustVariance:
+        factor, residuals = fit.factors[0], self.y - self.x @ fit.beta
         root = np.ones(len(self.y)) if self.weights is None else np.sqrt(self.weights)
         rows = root[:, None]
         return cr2(
@@ -213,10 +203,12 @@ class ThreeArms:
         )
 
     def robust_at(self, theta: np.ndarray, reml: bool) -> tuple[RobustVariance, np.ndarray]:
-        data = cross_products(self.x, self.z, self.y, self.school, self.weights)
-        at = profile(data, self.template, theta, reml)
-        factor = self.template.factor(theta)
-        return self.robust(factor, self.y - self.x @ at.beta), at.beta
+        at = fit_at(
+            two_level_likelihood(self.x, self.z, self.y, self.school, self.template, self.weights),
+            theta,
+            reml,
+        )
+        return self.robust(at), at.beta
 
 
 def check_fit(fit: MixedFit, r: dict[str, Any], theta: np.ndarray, singular: bool = False) -> None:
@@ -254,7 +246,7 @@ def test_three_arms(which: str, method: str, r_values: Any, r_data: Any) -> None
     assert_allclose(df, r["satterthwaite"]["df"], **DF)
 
     at_theta, beta = model.robust_at(theta, method == "REML")
-    robust = model.robust(fit.factor, fit.residuals)
+    robust = model.robust(fit)
     if weights is None:
         check_robust(at_theta, beta, r["robust"]["CR2"], AT_THETA)
         check_robust(robust, fit.beta, r["robust"]["CR2"], SMOOTH)
@@ -277,7 +269,7 @@ def test_base_minus_non_host(method: str, r_values: Any, r_data: Any) -> None:
     line = np.array(contrast["L"], dtype=float)
     assert_allclose(line @ fit.beta, contrast["estimate"], **SMOOTH)
     assert_allclose(np.sqrt(line @ fit.vcov @ line), contrast["se_model"], **SMOOTH)
-    robust = model.robust(fit.factor, fit.residuals)
+    robust = model.robust(fit)
     assert_allclose(np.sqrt(line @ robust.vcov @ line), contrast["CR2"]["se"], **SMOOTH)
     assert_allclose(robust.df(line), contrast["CR2"]["df"], **SMOOTH)
 
@@ -292,7 +284,7 @@ def test_edges(r_values: Any, r_data: Any) -> None:
     fit = model.fit(reml=True)
     # lme4's optimiser stopped 2e-8 short of the bound, where the theta of zero belongs.
     check_fit(fit, r, np.array(r["theta"])[::-1], singular=True)
-    check_robust(model.robust(fit.factor, fit.residuals), fit.beta, r["robust"]["CR2"], SMOOTH)
+    check_robust(model.robust(fit), fit.beta, r["robust"]["CR2"], SMOOTH)
 
 
 # ---- on the edge of the parameter space ---------------------------------------------------------
@@ -313,11 +305,12 @@ def test_singular_fits(case: str, method: str, r_values: Any, r_data: Any) -> No
     r, frame = r_values("singular")[case][method], r_data("singular.csv")
     x = np.column_stack([np.ones(len(frame)), frame.x])
     z, group = x[:, : template.size], codes(frame.g)
-    fit = fit_mixed_model(x, z, frame[outcome].to_numpy(), group, template, reml=method == "REML")
+    fit = fit_two_level(x, z, frame[outcome].to_numpy(), group, template, reml=method == "REML")
     check_fit(fit, r, np.array(r["theta"]), singular)
     assert np.isnan(satterthwaite_df(fit, np.eye(2))).all() == singular
     if "robust" in r:
-        parts = mixed_parts(x, z, fit.residuals, fit.factor @ fit.factor.T, group)
+        (factor,), residuals = fit.factors, frame[outcome].to_numpy() - x @ fit.beta
+        parts = mixed_parts(x, z, residuals, factor @ factor.T, group)
         check_robust(cr2(parts), fit.beta, r["robust"]["CR2"], SMOOTH)
 
 
@@ -347,7 +340,7 @@ def test_weighted_fits(
     x = np.column_stack([np.ones(len(frame)), frame.x, frame.z])
     z = x[:, : 1 if case == "intercept" else 2]
     weights = frame.w.to_numpy() if weighted else None
-    fit = fit_mixed_model(
+    fit = fit_two_level(
         x,
         z,
         frame.y.to_numpy(),

@@ -25,8 +25,9 @@ from scipy.stats import t as student
 from baseeval.effects.multilevel import MULTILEVEL
 from baseeval.effects.regression import REGRESSION
 from baseeval.effects.spec import EffectSample
-from baseeval.numerics.mixed import diagonal_template, fit_mixed_model
-from baseeval.numerics.satterthwaite import satterthwaite_df
+from baseeval.numerics.mixed_models.satterthwaite_df import satterthwaite_df
+from baseeval.numerics.mixed_models.templates import diagonal_template
+from baseeval.numerics.mixed_models.two_level import fit_two_level
 from baseeval.results import ARMS, CONTRASTS
 
 MODELS = (MULTILEVEL, REGRESSION)
@@ -124,7 +125,7 @@ def intercept_only_p_value(sample: EffectSample) -> float:
     """Test the arm in a model whose arms differ alike in every school."""
     x = np.column_stack([np.ones_like(sample.outcome), sample.first])
     template = diagonal_template(np.array([0]))
-    fit = fit_mixed_model(x, x[:, :1], sample.outcome, sample.school, template)
+    fit = fit_two_level(x, x[:, :1], sample.outcome, sample.school, template)
     df = satterthwaite_df(fit, np.array([[0.0, 1.0]]))[0]
     ratio = abs(fit.beta[1]) / math.sqrt(fit.vcov[1, 1])
     return 2 * student.sf(ratio, df if np.isfinite(df) else len(x) - 2)

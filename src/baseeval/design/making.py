@@ -98,6 +98,9 @@ def join_sample(sample: DesignSample, made: Made, method: str, settings: Setting
         pairs=None if made.pairs is None else _pair_table(sample, made.pairs),
         subclass=made.subclass,
         estimation=made.estimation,
+        school_factor=np.ones_like(made.weights)
+        if made.school_factor is None
+        else made.school_factor,
         flags=tuple(dict.fromkeys([*sample.flags, *made.flags])),
         notes=made.notes,
     )
@@ -152,10 +155,12 @@ def _spread(made: Made, usable: NDArray[np.bool_]) -> Made:
         subclass[usable] = made.subclass
     estimation = made.estimation
     if estimation is not None:
+        by_school = estimation.d_school_factor
         estimation = replace(
             estimation,
             scores=over(estimation.scores, 0.0),
             d_weights=over(estimation.d_weights, 0.0),
+            d_school_factor=None if by_school is None else over(by_school, 0.0),
         )
     return replace(
         made,
@@ -164,6 +169,7 @@ def _spread(made: Made, usable: NDArray[np.bool_]) -> Made:
         pairs=None if made.pairs is None else np.where(made.pairs < 0, -1, places[made.pairs]),
         subclass=subclass,
         estimation=estimation,
+        school_factor=None if made.school_factor is None else over(made.school_factor, 1.0),
     )
 
 

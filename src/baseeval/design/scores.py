@@ -50,6 +50,22 @@ class Moves:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Hosting:
+    """The chance that a pupil's school hosts a base, where a model has it.
+
+    Parameters
+    ----------
+    chance : ndarray, shape (n,)
+    carry : callable, optional
+        From derivatives of a number of each row by that chance, shape (n,), to derivatives by what
+        is estimated, shape (n, q) as of the scores' `moves`.
+    """
+
+    chance: Floats
+    carry: Callable[[Floats], Floats] | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scores:
     """Fitted chances of the arms.
 
@@ -69,6 +85,8 @@ class Scores:
         Arms with fewer than ten pupils for each column of the model.
     moves : Moves, optional
         Where they were asked for and the model has them.
+    hosting : Hosting, optional
+        Where the model has a chance that the school hosts.
     flags, notes : tuple of str
         As of `baseeval.design.spec.Made`.
     """
@@ -80,6 +98,7 @@ class Scores:
     certain: int = 0
     rare: tuple[str, ...] = ()
     moves: Moves | None = None
+    hosting: Hosting | None = None
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

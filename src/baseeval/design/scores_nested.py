@@ -16,7 +16,7 @@ from scipy.linalg import block_diag
 
 from baseeval.design.placement_factors import fit_hosting, fit_placing
 from baseeval.design.sample import DesignSample
-from baseeval.design.scores import Moves, Scores
+from baseeval.design.scores import Hosting, Moves, Scores
 from baseeval.design.settings import Settings
 from baseeval.errors import Problem, UsageError
 from baseeval.results import ARMS
@@ -71,6 +71,7 @@ def _fit(sample: DesignSample, settings: Settings) -> Scores:
     if _NON_HOST in at:
         factors.append(fit_hosting(sample, hosted, wanted))
         pi = factors[1].chance
+    moves = [factor.moves for factor in factors]
     of_arm = {_BASE: pi * rho, _HOST: pi * (1 - rho), _NON_HOST: 1 - pi}
     apart = [factor.separation for factor in factors]
     return Scores(
@@ -80,7 +81,8 @@ def _fit(sample: DesignSample, settings: Settings) -> Scores:
         separating=tuple(dict.fromkeys(name for f in factors for name in f.separating)),
         certain=max(part.rows if part is not None else 0 for part in apart),
         rare=tuple(dict.fromkeys(arm for factor in factors for arm in factor.rare)),
-        moves=_moves([factor.moves for factor in factors], at, pi, rho),
+        moves=_moves(moves, at, pi, rho),
+        hosting=_hosting(moves, pi) if _NON_HOST in at else None,
         notes=tuple(note for factor in factors for note in factor.notes),
     )
 
@@ -108,6 +110,19 @@ def _moves(
     )
 
 
+def _hosting(parts: Sequence[Moves | None], pi: Floats) -> Hosting:
+    """Give the first factor by itself, as weights of schools are made of it."""
+    placing, hosting = parts
+    if placing is None or hosting is None:
+        return Hosting(chance=pi)
+    before, own = placing.bread.shape[0], hosting.carry
+
+    def carry(by_pi: Floats) -> Floats:
+        return np.hstack([np.zeros((len(by_pi), before)), own(by_pi)])
+
+    return Hosting(chance=pi, carry=carry)
+
+
 def _of_two(sample: DesignSample, whole: DesignSample, settings: Settings) -> Scores:
     """Fit all three arms, and give two of them their chances of one against the other."""
     at = [whole.arms.index(arm) for arm in sample.arms]
@@ -123,7 +138,25 @@ def _of_two(sample: DesignSample, whole: DesignSample, settings: Settings) -> Sc
     moves = found.moves
     if moves is not None:
         moves = _of_pair(moves, whole, compared, at, chances, total)
-    return replace(found, chances=chances, moves=moves)
+    hosting = _hosting_of_pair(found.hosting, compared, moves)
+    return replace(found, chances=chances, moves=moves, hosting=hosting)
+
+
+def _hosting_of_pair(
+    hosting: Hosting | None, compared: Flags, moves: Moves | None
+) -> Hosting | None:
+    if hosting is None:
+        return None
+    own = hosting.carry
+    if own is None or moves is None:
+        return Hosting(chance=hosting.chance[compared])
+
+    def carry(by_pi: Floats) -> Floats:
+        laid = np.zeros(len(compared))
+        laid[compared] = by_pi
+        return own(laid)[compared]
+
+    return Hosting(chance=hosting.chance[compared], carry=carry)
 
 
 def _of_pair(

@@ -33,6 +33,8 @@ class Made:
         From 0; -1 for a row in none.
     estimation : Estimation, optional
         Where it was asked for and the mathematics allows it.
+    school_factor : ndarray, shape (n,), optional
+        The school's part of each weight, where weights have two.
     flags : tuple of str
         Codes of `baseeval.results.FLAGS`.
     notes : tuple of str
@@ -45,6 +47,7 @@ class Made:
     pairs: Ints | None = None
     subclass: Ints | None = None
     estimation: Estimation | None = None
+    school_factor: Floats | None = None
     flags: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 

@@ -1,96 +1,61 @@
-"""A multilevel model: pupils in schools, and arms that may differ from school to school."""
+"""A multilevel model: pupils in schools, with the inference that so many schools allow."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from baseeval.effects.spec import EffectSample, ModelFit, ModelSpec, identified
-from baseeval.errors import EstimationError, Problem
 from baseeval.measures.kinds import KINDS
-from baseeval.numerics.cr2 import cr2, mixed_parts, t_interval
+from baseeval.numerics.few_schools.rungs import ladder
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
-from baseeval.numerics.mixed import diagonal_template, fit_mixed_model
 
-Floats = NDArray[np.float64]
+#: Flags of the ladder that a row has from its schools already.
+_OF_THE_ROW = ("few_schools", "one_school")
 
 
 def fit_multilevel(sample: EffectSample) -> ModelFit:
-    """Fit random school intercepts by REML, with CR2 by school for the arm.
+    """Compare the arms by the ladder: school means, permutation, or REML with CR2 by school.
 
     Parameters
     ----------
     sample : EffectSample
-        Weights enter as precision weights.
+        Weights count as pupils do: as totals of schools' means, or as precisions.
 
     Returns
     -------
     ModelFit
-        The fixed coefficient of the first arm. Where schools hold both arms a
-        second random effect lets the difference between the arms vary from
-        school to school: without it the interval would be too narrow whenever
-        bases differ. The estimate then averages over schools. Where the
-        average over pupils is more than a standard error away, effects differ
-        with the size of the base and the row is flagged `school_average`.
+        The step is that of :func:`~baseeval.numerics.few_schools.rungs.ladder`, by the layout of
+        the schools alone. In every step a base's effect may differ from school to school, and
+        the estimate averages over schools. Where the average over pupils is more than a standard
+        error away, effects differ with the size of the base and the row is flagged
+        `school_average`.
 
     Raises
     ------
     EstimationError
-        The optimiser did not reach a maximum.
+        There are more coefficients than pupils, or the optimiser did not reach a maximum.
     """
     arm = sample.first.astype(float)
     x = np.column_stack([np.ones_like(arm), arm, sample.covariates])
     x = identified(x[:, independent_columns(x)])
-    ones = np.ones((len(arm), 1))
-    both = np.column_stack([ones, arm, 1 - arm])
-    z, owner = (both, [0, 1, 1]) if sample.shared_schools >= 2 else (ones, [0])
-    fit = fit_mixed_model(
-        x,
-        z,
-        sample.outcome,
-        sample.school,
-        diagonal_template(np.array(owner, dtype=np.intp)),
-        weights=sample.weights,
-    )
-    if not fit.converged:
-        raise EstimationError(
-            Problem(
-                "model `multilevel`",
-                "the likelihood has no maximum that could be found",
-                "Use `regression`, or adjust for fewer covariates.",
-            )
-        )
-    root = np.sqrt(sample.weights)
-    robust = cr2(
-        mixed_parts(
-            x * root[:, None],
-            z * root[:, None],
-            fit.residuals * root,
-            fit.factor @ fit.factor.T,
-            sample.school,
-        )
-    )
-    interval = t_interval(
-        float(fit.beta[1]),
-        float(np.sqrt(robust.vcov[1, 1])),
-        robust.df(np.eye(x.shape[1])[1]),
-    )
-    flags = ["singular_fit"] if fit.singular else []
+    answer = ladder(sample)
+    flags = [flag for flag in answer.flags if flag not in _OF_THE_ROW]
     over_pupils = fit_least_squares(x, sample.outcome, sample.weights).beta[1]
-    if abs(over_pupils - fit.beta[1]) > interval.std_error:
+    if abs(over_pupils - answer.estimate) > answer.interval.std_error:
         flags.append("school_average")
-    return ModelFit(float(fit.beta[1]), interval, x.shape[1], tuple(flags))
+    return ModelFit(answer.estimate, answer.interval, answer.parameters, tuple(flags), answer.step)
 
 
 MULTILEVEL = ModelSpec(
     name="multilevel",
-    summary="Pupils within schools by REML, covariates in the fixed part, the difference between "
-    "arms free to vary by school where schools hold both",
+    summary="Pupils within schools, covariates adjusted for, the difference between arms free to "
+    "vary by school: with few schools by their means, with more by REML",
     kinds=tuple(KINDS),
     carries_designs=True,
     uses_covariates=True,
-    inference="cr2_satterthwaite",
+    inference="ladder",
     generalises_to="schools_like_these",
     fit=fit_multilevel,
-    source="Bates et al. (2015), doi:10.18637/jss.v067.i01; Pustejovsky and Tipton (2018)",
+    source="Bates et al. (2015), doi:10.18637/jss.v067.i01; Pustejovsky and Tipton (2018); "
+    "docs/methods/few-schools.md",
 )

@@ -89,7 +89,7 @@ def with_numbers(
         An arm in one school has an estimate and no interval.
     """
     interval, sd = fit.interval, time.sd
-    row = replace(row, parameters=fit.parameters)
+    row = replace(row, parameters=fit.parameters, inference=fit.inference or row.inference)
     scaled = sd if sd > 0 else float("nan")
     flags = [*flags, *fit.flags]
     if "one_school" in flags:
@@ -102,7 +102,7 @@ def with_numbers(
     floor = _smallest_p(sample, row.contrast)
     if p_value < floor:
         p_value = floor
-        if floor >= WORTH_SAYING:
+        if floor >= WORTH_SAYING and "conservative" not in flags:
             flags.append("conservative")
     return replace(
         row,

@@ -55,12 +55,16 @@ class ModelFit:
     parameters : int
         Coefficients fitted.
     flags : tuple of str
+    inference : str
+        How the interval was made, where that follows from the schools at hand;
+        empty where the model's specification says it.
     """
 
     estimate: float
     interval: Interval
     parameters: int
     flags: tuple[str, ...] = ()
+    inference: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +83,7 @@ class ModelSpec:
         Whether it takes the weights of a design; else it runs once without.
     uses_covariates : bool
     inference : str
-        How its interval is made.
+        How its interval is made; `ladder` where a row says which step was taken.
     generalises_to : str
     fit : callable
         From an EffectSample to a ModelFit.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -168,6 +168,35 @@ class Engine:
         ordered = frame.sort(*order) if order else frame
         table: pa.Table = ordered.collect("pyarrow").to_native()
         return table
+
+    def batches(
+        self,
+        frame: nw.LazyFrame[Any],
+        columns: Sequence[str],
+        order: Sequence[str],
+        rows: int = 65_536,
+    ) -> Iterator[pa.RecordBatch]:
+        """Bring a frame to memory a part at a time, in a stated order.
+
+        Parameters
+        ----------
+        frame : narwhals LazyFrame
+        columns : sequence of str
+            What is brought.
+        order : sequence of str
+            Columns to sort by. DuckDB sorts on disk what does not fit in memory.
+        rows : int
+            Most rows of a part.
+
+        Yields
+        ------
+        pyarrow.RecordBatch
+        """
+        held = frame.sort(*order) if order else frame
+        native = held.select(*columns).to_native()
+        # DuckDB 2 calls it so; earlier ones know the other name only.
+        read = getattr(native, "to_arrow_reader", None) or native.fetch_record_batch
+        yield from read(rows)
 
     def counts(
         self, frame: nw.LazyFrame[Any], expressions: Mapping[str, nw.Expr]

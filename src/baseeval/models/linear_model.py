@@ -10,10 +10,10 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.design.choices import check_choice
-from baseeval.errors import EstimationError, Problem
-from baseeval.models.formula_data import read_formula
-from baseeval.models.term_tables import robust_table
-from baseeval.numerics.cr2 import weighted_parts
+from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.models.model_rows import read_rows
+from baseeval.models.term_tables import fixed_table, labelled
+from baseeval.numerics.cr2 import cr2, weighted_parts
 from baseeval.numerics.least_squares import fit_least_squares, independent_columns
 
 Floats = NDArray[np.float64]
@@ -82,14 +82,26 @@ def fit_linear(
     [2.666667, 1.666667]
     """
     check_choice("inference", inference, ("cr2_satterthwaite",))
-    design = read_formula(formula, data, weights, cluster)
-    kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    enough_rows(formula, len(design.y), len(kept))
-    x = design.x[:, kept]
-    fit = fit_least_squares(x, design.y, design.weights)
-    parts = weighted_parts(x, fit.residuals, design.weights, design.group, fit.bread)
-    fixed, vcov = robust_table(design.terms, kept, fit.beta, parts)
-    return LinearModel(fixed, vcov, fit.sigma, inference)
+    rows = read_rows(formula, data, weights=weights, cluster=cluster)
+    if rows.random or rows.cluster is None:
+        raise UsageError(
+            Problem(f"formula `{formula}`", "it has random terms", "Use fit_mixed, or drop them.")
+        )
+    size = np.ones(rows.n) if rows.weights is None else rows.weights
+    kept = independent_columns(rows.x * np.sqrt(size)[:, None])
+    enough_rows(formula, rows.n, len(kept))
+    x = rows.x[:, kept]
+    fit = fit_least_squares(x, rows.outcome, size)
+    groups = rows.cluster.codes.astype(np.intp)
+    robust = cr2(weighted_parts(x, fit.residuals, size, groups, fit.bread))
+    freedom = np.array([robust.df(contrast) for contrast in np.eye(len(kept))])
+    errors = np.sqrt(np.diag(robust.vcov))
+    return LinearModel(
+        fixed_table(rows.terms, kept, fit.beta, errors, freedom),
+        labelled(robust.vcov, rows.terms, kept),
+        fit.sigma,
+        inference,
+    )
 
 
 def enough_rows(formula: str, rows: int, coefficients: int) -> None:

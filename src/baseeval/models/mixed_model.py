@@ -1,8 +1,10 @@
-"""Linear mixed models by formula: `fit_mixed`."""
+"""Linear mixed models by formula."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
@@ -10,27 +12,38 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.design.choices import check_choice
-from baseeval.errors import DataError, EstimationError, Problem, UsageError
-from baseeval.models.formula_data import lay_out, read_formula, split_formula
+from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.models.line_estimates import estimate_lines
 from baseeval.models.linear_model import enough_rows
-from baseeval.models.term_tables import fixed_table, robust_table, variance_table
-from baseeval.numerics.cr2 import mixed_parts
-from baseeval.numerics.least_squares import independent_columns
-from baseeval.numerics.mixed import fit_mixed_model
-from baseeval.numerics.satterthwaite import satterthwaite_df
+from baseeval.models.marginal_means import marginal_lines
+from baseeval.models.mixed_diagnostics import normal_quantiles, school_influence
+from baseeval.models.mixed_inference import INFERENCES, mixed_inference
+from baseeval.models.mixed_tests import bootstrap_table, compare_models, profile_table
+from baseeval.models.model_likelihood import all_effects, check_random_terms, model_likelihood
+from baseeval.models.model_rows import ModelRows, read_rows
+from baseeval.models.predictions import predict_rows, residual_rows
+from baseeval.models.summary_text import summary_text
+from baseeval.models.term_tables import fixed_table, labelled, variance_table
+from baseeval.numerics.mixed_models.boundary_penalty import boundary_penalty
+from baseeval.numerics.mixed_models.fitting import MixedFit, fit_likelihood
+from baseeval.numerics.mixed_models.likelihood import Effects
+from baseeval.numerics.mixed_models.likelihood_ratio import RatioTest
+from baseeval.numerics.mixed_models.mixed_contrasts import pairwise_contrasts
 from baseeval.plan import nearest
 
 Floats = NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MixedModel:
     """A linear mixed model fitted by formula.
 
     Parameters
     ----------
     fixed : pandas.DataFrame
-        As in :class:`LinearModel`.
+        ``term, estimate, std_error, df, statistic, p_value, ci_low, ci_high``;
+        terms named and ordered as formulaic does. A term that adds nothing to
+        earlier ones has an empty row.
     variance : pandas.DataFrame
         ``group, term_1, term_2, variance_or_covariance, sd_or_correlation``.
     vcov : pandas.DataFrame
@@ -42,6 +55,10 @@ class MixedModel:
         True where a variance was estimated at zero.
     converged : bool
     inference : str
+    fit : MixedFit
+        The kernel's own result.
+    rows : ModelRows
+        The table as it was read.
     """
 
     fixed: pd.DataFrame
@@ -52,7 +69,13 @@ class MixedModel:
     singular: bool
     converged: bool
     inference: str
-    _effects: dict[str, pd.DataFrame] = field(repr=False)
+    fit: MixedFit = field(repr=False)
+    rows: ModelRows = field(repr=False)
+
+    @cached_property
+    def effects(self) -> tuple[Effects, ...]:
+        """Return the random effects of each term, in the outcome's own coordinates."""
+        return all_effects(self.rows, self.fit.likelihood, self.fit.theta)
 
     def random_effects(self, group: str) -> pd.DataFrame:
         """Return the conditional modes of a grouping factor's effects.
@@ -71,116 +94,174 @@ class MixedModel:
         UsageError
             The model has no such grouping factor.
         """
-        if group not in self._effects:
+        labels = [factor.label for factor in self.rows.factors]
+        if group not in labels:
             raise UsageError(
-                Problem(f"group `{group}`", "not in the model", nearest(group, [*self._effects]))
+                Problem(f"group `{group}`", "not in the model", nearest(group, labels))
             )
-        return self._effects[group]
+        factor = self.rows.factors[labels.index(group)]
+        scale = self.fit.likelihood.coordinates.scale
+        pairs = zip(self.rows.random, self.effects, strict=True)
+        own = [(part, effects) for part, effects in pairs if part.group == group]
+        order = factor.shown()
+        names = factor.labels()
+        return pd.DataFrame(
+            np.column_stack([scale * effects.modes[order] for _, effects in own]),
+            index=pd.Index([names[place] for place in order], name=group),
+            columns=[name for part, _ in own for name in part.columns],
+        )
+
+    def predict(self, data: IntoDataFrame | None = None, conditional: bool = True) -> pd.Series:
+        """Predict each row's outcome: see :func:`predict_rows`."""
+        return predict_rows(self, data, conditional)
+
+    def residuals(self, level: str = "row") -> pd.Series:
+        """Return what is left over, by row or by group: see :func:`residual_rows`."""
+        return residual_rows(self, level)
+
+    def contrasts(self, lines: Mapping[str, Mapping[str, float]]) -> pd.DataFrame:
+        """Estimate combinations of coefficients, with the model's own inference.
+
+        Parameters
+        ----------
+        lines : mapping
+            Name of each combination to its terms and their weights, such as
+            ``{"base - non_host": {"arm[T.base]": 1, "arm[T.non_host]": -1}}``.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``contrast``, then the columns of `fixed`.
+
+        Raises
+        ------
+        UsageError
+            A term is not in the model.
+        """
+        known = self.fixed["term"].tolist()
+        unknown = [term for line in lines.values() for term in line if term not in known]
+        if unknown:
+            raise UsageError(
+                [
+                    Problem(f"term `{term}`", "not in the model", nearest(term, known))
+                    for term in dict.fromkeys(unknown)
+                ]
+            )
+        found = [
+            ((name,), np.array([float(line.get(term, 0)) for term in known]))
+            for name, line in lines.items()
+        ]
+        return estimate_lines(self, ["contrast"], found)
+
+    def marginal_means(
+        self, factor: str, proportional: bool = False
+    ) -> tuple[pd.DataFrame, pd.DataFrame]:
+        """Return the mean of each level of a factor, and the difference of every two.
+
+        Parameters
+        ----------
+        factor : str
+            A column of categories of the fixed part, such as the arm.
+        proportional : bool
+            Weigh other factors' levels as common as they are, in place of equally.
+
+        Returns
+        -------
+        means, differences : pandas.DataFrame
+            The level, or the first and the second of two; then the columns of `fixed`.
+        """
+        levels, lines = marginal_lines(self, factor, proportional)
+        means = [((level,), line) for level, line in zip(levels, lines, strict=True)]
+        apart, pairs = pairwise_contrasts(lines)
+        named = [(levels[one], levels[two]) for one, two in pairs]
+        return (
+            estimate_lines(self, [factor], means),
+            estimate_lines(self, ["first", "second"], list(zip(named, apart, strict=True))),
+        )
+
+    def profile_intervals(self, level: float = 0.95) -> pd.DataFrame:
+        """Return profile likelihood intervals: see :func:`profile_table`."""
+        return profile_table(self, level)
+
+    def bootstrap(self, draws: int = 1000, seed: int = 1, level: float = 0.95) -> pd.DataFrame:
+        """Return parametric bootstrap intervals: see :func:`bootstrap_table`."""
+        return bootstrap_table(self, draws, seed, level)
+
+    def compare(self, larger: MixedModel) -> RatioTest:
+        """Test this model against a larger one: see :func:`compare_models`."""
+        return compare_models(self, larger)
+
+    def influence(self, refit: bool = False) -> pd.DataFrame:
+        """Leave out each outermost group in turn: see :func:`school_influence`."""
+        return school_influence(self, refit)
+
+    def normal_quantiles(self, group: str) -> pd.DataFrame:
+        """Set effects beside normal quantiles: see :func:`normal_quantiles`."""
+        return normal_quantiles(self, group)
+
+    def summary(self) -> str:
+        """Return the model as text, in the shape that readers of lme4 know."""
+        rows, fit = self.rows, self.fit
+        left = rows.left_out.missing + rows.left_out.weightless
+        sizes = ", ".join(f"{factor.label} {factor.count:,}" for factor in rows.factors)
+        facts = [
+            ("Formula", rows.formula.text),
+            ("Rows", f"{rows.n:,}" + (f" ({left:,} left out)" if left else "")),
+            ("Groups", sizes),
+            ("Log-likelihood", f"{self.loglik:.4f}"),
+            ("Inference", self.inference.replace("_", " ")),
+        ]
+        notes = []
+        if self.singular:
+            notes.append("A variance was estimated at zero, or effects depend on one another.")
+        dropped = len(rows.terms) - len(fit.beta)
+        if dropped:
+            notes.append(f"{dropped} columns add nothing to the others and were left out.")
+        return summary_text(
+            f"Linear mixed model, fitted by {'REML' if fit.reml else 'maximum likelihood'}",
+            facts,
+            [("Random effects", self.variance), ("Fixed effects", self.fixed)],
+            notes,
+        )
 
 
-def fit_mixed(
+def fit_linear_mixed(
     formula: str,
     data: IntoDataFrame,
     *,
     reml: bool = True,
     df: str | None = "satterthwaite",
-    family: str = "gaussian",
     weights: str | Floats | None = None,
+    offset: str | Floats | None = None,
+    penalty: bool = False,
 ) -> MixedModel:
-    """Fit a linear mixed model with one grouping factor, in lme4's formula language.
-
-    Parameters
-    ----------
-    formula : str
-        A fixed part and random terms of one grouping factor, such as
-        ``"maths ~ prior + (1 + prior | school)"``; ``||`` leaves the effects
-        uncorrelated. Rows with a missing value are left out.
-    data : dataframe
-        Any that narwhals reads.
-    reml : bool
-        Restricted or full maximum likelihood.
-    df : str, optional
-        satterthwaite (missing where the fit is singular), cr2_satterthwaite
-        (cluster-robust errors with their own df), or None for no df, p-value
-        or interval.
-    family : str
-        gaussian.
-    weights : str or ndarray, optional
-        Precision weights; rows of weight zero are left out.
+    """Fit a linear mixed model: `fit_mixed` of the gaussian family, whose parameters these are.
 
     Returns
     -------
     MixedModel
-
-    Raises
-    ------
-    UsageError, DataError
-        The formula or the data cannot be used.
-    EstimationError
-        The likelihood has no maximum that could be found.
-
-    Examples
-    --------
-    >>> rng = np.random.default_rng(1)
-    >>> school = np.repeat(np.arange(20), 10)
-    >>> frame = pd.DataFrame({"school": school, "x": rng.normal(size=200)})
-    >>> frame["y"] = 2 * frame.x + rng.normal(size=20)[school] + rng.normal(size=200)
-    >>> fit = fit_mixed("y ~ x + (1 | school)", frame)
-    >>> fit.fixed["term"].tolist(), bool(abs(fit.fixed["estimate"][1] - 2) < 0.3)
-    (['Intercept', 'x'], True)
     """
-    check_choice("df", df or "satterthwaite", ("satterthwaite", "cr2_satterthwaite"))
-    check_choice("family", family, ("gaussian",))
-    fixed_part, random_terms, group = split_formula(formula)
-    design = read_formula(fixed_part, data, weights, group, [term for term, _ in random_terms])
-    template, names = lay_out(design, random_terms)
-    if not 1 < len(design.levels) < len(design.y):
-        raise DataError(
-            Problem(
-                f"data, column `{group}`",
-                f"{len(design.levels)} groups for {len(design.y)} rows cannot tell a group's "
-                "effect from a row's own",
-                "A grouping factor needs two groups or more, and some of them several rows.",
-            )
-        )
-    z = np.column_stack(design.random)
-    kept = independent_columns(design.x * np.sqrt(design.weights)[:, None])
-    enough_rows(formula, len(design.y), len(kept))
-    x = design.x[:, kept]
-    prior = None if np.all(design.weights == 1) else design.weights
-    fit = fit_mixed_model(x, z, design.y, design.group, template, prior, reml)
+    check_choice("df", df or INFERENCES[0], INFERENCES)
+    rows = read_rows(formula, data, weights=weights, offset=offset)
+    check_random_terms(rows)
+    likelihood = model_likelihood(rows)
+    kept = likelihood.coordinates.kept
+    enough_rows(formula, rows.n, len(kept))
+    fit = fit_likelihood(likelihood, reml, boundary_penalty(rows.layout) if penalty else None)
     if not fit.converged:
         raise EstimationError(
             Problem(formula, "the likelihood has no maximum that could be found", "Simplify it.")
         )
-    if df == "cr2_satterthwaite":
-        root = np.sqrt(design.weights)
-        parts = mixed_parts(
-            x * root[:, None],
-            z * root[:, None],
-            fit.residuals * root,
-            fit.factor @ fit.factor.T,
-            design.group,
-        )
-        fixed, _ = robust_table(design.terms, kept, fit.beta, parts)
-    else:
-        freedom = (
-            satterthwaite_df(fit, np.eye(x.shape[1]))
-            if df == "satterthwaite"
-            else np.full(x.shape[1], np.nan)
-        )
-        errors = np.sqrt(np.diag(fit.vcov))
-        fixed = fixed_table(design.terms, kept, fit.beta, errors, freedom)
-    labels = [design.terms[position] for position in kept]
-    effects = pd.DataFrame(fit.effects, index=pd.Index(design.levels, name=group), columns=names)
+    vcov, freedom = mixed_inference(rows, fit, df, np.eye(len(kept)))
     return MixedModel(
-        fixed,
-        variance_table(fit, group, names, random_terms, design),
-        pd.DataFrame(fit.vcov, index=labels, columns=labels),
+        fixed_table(rows.terms, kept, fit.beta, np.sqrt(np.diag(vcov)), freedom),
+        variance_table(rows, fit.covariances, fit.sigma),
+        labelled(fit.vcov, rows.terms, kept),
         fit.loglik,
         fit.sigma,
         fit.singular,
         fit.converged,
         df or "none",
-        {group: effects},
+        fit,
+        rows,
     )

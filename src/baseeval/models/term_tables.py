@@ -6,9 +6,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from baseeval.models.formula_data import FormulaData
-from baseeval.numerics.cr2 import ClusterParts, cr2, t_interval
-from baseeval.numerics.mixed import MixedFit
+from baseeval.models.model_rows import ModelRows
+from baseeval.numerics.cr2 import t_interval
 
 Floats = NDArray[np.float64]
 
@@ -23,7 +22,7 @@ def fixed_table(
     terms : list of str
     kept : ndarray of int
     beta, errors, freedom : ndarray
-        Of the terms that were fitted.
+        Of the terms that were fitted; infinite df give normal intervals.
 
     Returns
     -------
@@ -31,79 +30,67 @@ def fixed_table(
         A term that was not fitted has an empty row.
     """
     columns = ["estimate", "std_error", "df", "statistic", "p_value", "ci_low", "ci_high"]
-    table = pd.DataFrame(np.nan, index=range(len(terms)), columns=columns)
+    held = np.full((len(terms), len(columns)), np.nan)
     for place, estimate, error, df in zip(kept, beta, errors, freedom, strict=True):
         made = t_interval(float(estimate), float(error), float(df))
-        table.loc[place] = [
-            estimate,
-            error,
-            df,
-            estimate / error if error > 0 else np.nan,
-            made.p_value,
-            made.low,
-            made.high,
-        ]
+        ratio = estimate / error if error > 0 else np.nan
+        held[place] = [estimate, error, df, ratio, made.p_value, made.low, made.high]
+    table = pd.DataFrame(held, columns=columns)
     table.insert(0, "term", pd.Series(terms, dtype="str"))
     return table
 
 
-def robust_table(
-    terms: list[str], kept: NDArray[np.intp], beta: Floats, parts: ClusterParts
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Lay out coefficients with CR2 errors and their own df, and their covariance.
+def labelled(matrix: Floats, terms: list[str], kept: NDArray[np.intp]) -> pd.DataFrame:
+    """Name the rows and columns of a covariance by the terms that were fitted.
 
     Parameters
     ----------
+    matrix : ndarray, shape (k, k)
     terms : list of str
-        Every term of the formula.
-    kept : ndarray of int
-        Those that were fitted.
-    beta : ndarray
-    parts : ClusterParts
-
-    Returns
-    -------
-    fixed, vcov : pandas.DataFrame
-    """
-    robust = cr2(parts)
-    freedom = np.array([robust.df(contrast) for contrast in np.eye(len(beta))])
-    errors = np.sqrt(np.diag(robust.vcov))
-    labels = [terms[position] for position in kept]
-    vcov = pd.DataFrame(robust.vcov, index=labels, columns=labels)
-    return fixed_table(terms, kept, beta, errors, freedom), vcov
-
-
-def variance_table(
-    fit: MixedFit, group: str, names: list[str], terms: list[tuple[str, bool]], design: FormulaData
-) -> pd.DataFrame:
-    """Lay out the variances, covariances and residual of a mixed model.
-
-    Parameters
-    ----------
-    fit : MixedFit
-    group : str
-    names : list of str
-        Columns of Z.
-    terms : list of (term, correlated)
-    design : FormulaData
+    kept : ndarray of int, shape (k,)
 
     Returns
     -------
     pandas.DataFrame
     """
-    covariance = fit.sigma**2 * fit.factor @ fit.factor.T
-    sds = np.sqrt(np.diag(covariance))
+    labels = [terms[position] for position in kept]
+    return pd.DataFrame(matrix, index=labels, columns=labels)
+
+
+def variance_table(
+    rows: ModelRows, covariances: list[Floats], residual_sd: float | None
+) -> pd.DataFrame:
+    """Lay out the variances and covariances of the random terms, and the residual's.
+
+    Parameters
+    ----------
+    rows : ModelRows
+    covariances : list of ndarray, shapes (q_t, q_t)
+    residual_sd : float or None
+        None where the model has no residual of its own.
+
+    Returns
+    -------
+    pandas.DataFrame
+        ``group, term_1, term_2, variance_or_covariance, sd_or_correlation``;
+        groups with the most levels first.
+    """
+    pairs = list(zip(rows.random, covariances, strict=True))
+    pairs.sort(key=lambda pair: -rows.factors[pair[0].factor].count)
     records: list[tuple[str, str, str, float, float]] = []
-    records += [(group, name, "", covariance[k, k], sds[k]) for k, name in enumerate(names)]
-    start = 0
-    for (_, correlated), labels in zip(terms, design.random_names, strict=True):
-        inside = range(start, start + len(labels)) if correlated else range(0)
-        for one in inside:
-            for two in range(one + 1, start + len(labels)):
-                scale = sds[one] * sds[two]
-                correlation = covariance[one, two] / scale if scale > 0 else np.nan
-                records.append((group, names[one], names[two], covariance[one, two], correlation))
-        start += len(labels)
-    records.append(("Residual", "", "", fit.sigma**2, fit.sigma))
+    for factor in dict.fromkeys(part.factor for part, _ in pairs):
+        own = [(part, matrix) for part, matrix in pairs if part.factor == factor]
+        for part, matrix in own:
+            sds = np.sqrt(np.diag(matrix))
+            each = zip(part.columns, np.diag(matrix), sds, strict=True)
+            records += [(part.group, name, "", value, sd) for name, value, sd in each]
+        for part, matrix in own:
+            scale = np.outer(*[np.sqrt(np.diag(matrix))] * 2)
+            for one, two in zip(*np.triu_indices(len(matrix), 1), strict=True):
+                correlation = matrix[one, two] / scale[one, two] if scale[one, two] > 0 else np.nan
+                names = part.columns[one], part.columns[two]
+                records.append((part.group, *names, matrix[one, two], correlation))
+    if residual_sd is not None:
+        records.append(("Residual", "", "", residual_sd**2, residual_sd))
     columns = ["group", "term_1", "term_2", "variance_or_covariance", "sd_or_correlation"]
     return pd.DataFrame.from_records(records, columns=columns)

@@ -232,7 +232,7 @@ def t_interval(estimate: float, std_error: float, df: float) -> Interval:
     2.1141
     """
     nan = float("nan")
-    if not (np.isfinite(std_error) and std_error > 0 and np.isfinite(df) and df > 0):
+    if not (np.isfinite(std_error) and std_error > 0 and df > 0):
         return Interval(std_error if std_error > 0 else nan, df, nan, nan, nan, nan, nan, nan)
     statistic = estimate / std_error
     p_value = float(2 * student.sf(abs(statistic), df))

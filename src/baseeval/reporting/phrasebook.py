@@ -133,6 +133,8 @@ CHANCES = {
 
 INFERENCES = {
     "cr2_satterthwaite": "by school, corrected for few schools (CR2, Satterthwaite)",
+    "school_means": "from the means of schools, each counting as one",
+    "ladder": "by as careful a method as so few schools allow",
     "wild_cluster": "by resampling whole schools (wild cluster bootstrap)",
     "permutation": "by exchanging placements (permutation)",
     "kenward_roger": "from the model, corrected for few schools (Kenward and Roger)",

@@ -15,6 +15,7 @@ from baseeval.design.shaping import shape_weights
 from baseeval.design.spec import DesignSpec, Made
 from baseeval.design.tilts import tilt_weights, weight_slopes
 from baseeval.design.trimming import check_rule, rows_kept
+from baseeval.design.weight_levels import school_factors
 from baseeval.errors import EstimationError, Problem
 from baseeval.results import Estimation
 
@@ -57,18 +58,22 @@ def propensity_weights(sample: DesignSample, settings: Settings) -> Made:
 def _weighted(sample: DesignSample, settings: Settings, scores: Scores) -> Made:
     tilted = tilt_weights(scores.chances, sample.arm, settings.estimand, settings.focal)
     shaped = shape_weights(tilted, sample, settings)
+    levels = school_factors(scores, sample, settings)
     notes = [*scores.notes, *map(_few, scores.rare), *shaped.notes]
     estimation = None
     if settings.estimating_functions and scores.moves is not None:
         slopes = weight_slopes(scores.chances, sample.arm, settings.estimand, settings.focal)
         found = scores.moves.estimation(slopes)
-        estimation = replace(found, d_weights=shaped.carry(found.d_weights))
+        estimation = replace(
+            found, d_weights=shaped.carry(found.d_weights), d_school_factor=levels.slopes
+        )
     elif settings.estimating_functions:
         notes.append(f"The propensity `{scores.model}` has no estimating functions here.")
     return Made(
         weights=shaped.weights,
         propensity=scores.first if len(sample.arms) == 2 else scores.chances,
         estimation=estimation,
+        school_factor=levels.factor,
         flags=scores.flags,
         notes=tuple(notes),
     )
@@ -117,16 +122,19 @@ def _spread(made: Made, kept: Flags, note: str) -> Made:
 
     estimation = made.estimation
     if estimation is not None:
+        by_school = estimation.d_school_factor
         estimation = Estimation(
             scores=over(estimation.scores, 0.0),
             bread=estimation.bread,
             d_weights=over(estimation.d_weights, 0.0),
+            d_school_factor=None if by_school is None else over(by_school, 0.0),
         )
     return replace(
         made,
         weights=over(made.weights, 0.0),
         propensity=None if made.propensity is None else over(made.propensity, np.nan),
         estimation=estimation,
+        school_factor=None if made.school_factor is None else over(made.school_factor, 1.0),
         notes=(note, *made.notes),
     )
 

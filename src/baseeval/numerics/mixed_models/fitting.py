@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,12 +18,19 @@ from baseeval.numerics.mixed_models.likelihood import (
     free_rows,
     gradient,
 )
-from baseeval.numerics.mixed_models.templates import Layout
+from baseeval.numerics.mixed_models.templates import Layout, Template
+from baseeval.numerics.mixed_models.theta_scale import theta_scale
 
 Floats = NDArray[np.float64]
 
-#: Standard deviations, over sigma, from which a variance left at zero is tried again.
-_INSIDE = (0.03, 0.3, 1.0)
+#: Standard deviation over sigma from which a search starts, its column at unit root mean square.
+_START = 0.5
+#: Those by which effects on the boundary are made to vary to see whether the deviance falls.
+_INSIDE = (0.1, 0.03, 0.3, 1.0, 0.01, 0.003)
+#: How often a search may leave the boundary, and the fall that is worth it.
+_RESTARTS, _GAIN = 10, 1e-9
+#: The first step of a descent is one over this.
+_STRETCH = 5.0
 #: A diagonal entry below this, its column at unit root mean square, is a variance at zero.
 SINGULAR = 1e-5
 #: Largest gradient of the deviance that still counts as a maximum.
@@ -154,20 +162,10 @@ def is_singular(likelihood: Likelihood, theta: Floats) -> bool:
 
 def _at_zero(likelihood: Likelihood, theta: Floats) -> NDArray[np.bool_]:
     layout = likelihood.layout
-    return np.asarray(layout.diagonal & (np.abs(theta) * _unit(likelihood) < SINGULAR))
+    return np.asarray(layout.diagonal & (np.abs(theta) < SINGULAR * theta_scale(likelihood)))
 
 
-def _unit(likelihood: Likelihood) -> Floats:
-    """Return for each parameter the root mean square of its column of Z."""
-    unit = []
-    for template, size in zip(likelihood.layout.templates, likelihood.sizes, strict=True):
-        held = np.bincount(template.parameter, size[template.rows] ** 2, template.count)
-        unit.append(np.sqrt(held / np.bincount(template.parameter, minlength=template.count)))
-    found = np.concatenate(unit)
-    return np.where(found > 0, found, 1.0)
-
-
-@dataclass(slots=True)
+@dataclass
 class _Search:
     """A minimisation of the deviance, with theta in units of its columns."""
 
@@ -178,6 +176,10 @@ class _Search:
     @property
     def layout(self) -> Layout:
         return self.likelihood.layout
+
+    @cached_property
+    def unit(self) -> Floats:
+        return theta_scale(self.likelihood)
 
     def value(self, theta: Floats) -> tuple[float, Floats]:
         """Return the deviance with its penalty, and their gradient."""
@@ -196,77 +198,67 @@ class _Search:
         A zero on the diagonal of L is a stationary point whether or not it is a
         minimum, so a descent that ends there is tried again from inside.
         """
-        unit = _unit(self.likelihood)
-        theta, lowest, converged = self.descend(self.layout.diagonal / unit)
-        for trial in self.retries(theta, unit):
-            found, value, good = self.descend(trial)
-            if value < lowest:
-                theta, lowest, converged = found, value, good
+        theta, lowest, converged = self.descend(_START * self.layout.diagonal * self.unit)
+        for _ in range(_RESTARTS):
+            start = self.inwards(theta, lowest)
+            if start is None:
+                break
+            theta, lowest, converged = self.descend(start)
         nothing = np.zeros_like(theta)
-        if self.penalty is None and self.value(nothing)[0] < lowest:
+        if self.penalty is None and theta.any() and self.value(nothing)[0] < lowest:
             return nothing, True
         return theta, converged
 
-    def retries(self, theta: Floats, unit: Floats) -> Iterator[Floats]:
-        """Yield points inside from which a theta on the boundary should be tried again.
+    def inwards(self, theta: Floats, lowest: float) -> Floats | None:
+        """Return a theta of lower deviance that is less singular, if the deviance falls that way.
 
-        Independent effects: where the derivative with respect to a variance that
-        ended at zero points inwards, which the gradient of theta cannot show.
-        Correlated ones can also end where a correlation has the wrong sign, so any
-        zero has the whole term tried with either.
+        With Sigma = L L' on the boundary, and K the derivative of the deviance with
+        respect to Sigma, theta is at a minimum where K has no negative eigenvalue:
+        the gradient, 2 K L, cannot show one. Otherwise Sigma grows by a multiple
+        of v v', v the eigenvector.
         """
-        at_zero = _at_zero(self.likelihood, theta)
-        if not at_zero.any():
-            return
+        if not is_singular(self.likelihood, theta) or self.penalty is not None:
+            return None
         at = self.likelihood.profile(theta)
-        free = free_rows(self.likelihood, self.reml)
-        slopes = covariance_slopes(at, at.rss / free, self.reml)
-        start = 0
-        for template, slope in zip(self.layout.templates, slopes, strict=True):
-            own = slice(start, start + template.count)
-            start += template.count
-            if template.correlated and at_zero[own].any():
-                for size in _INSIDE:
-                    for lean in (-0.5, 0.5):
-                        trial = theta.copy()
-                        trial[own] = np.where(template.diagonal, size, lean * size) / unit[own]
-                        yield trial
-            elif not template.correlated:
-                on_diagonal = np.bincount(
-                    template.parameter, np.diagonal(slope)[template.rows], template.count
-                )
-                for place in np.flatnonzero(at_zero[own] & (on_diagonal < 0)):
-                    for size in _INSIDE:
-                        trial = theta.copy()
-                        trial[own.start + place] = size / unit[own.start + place]
-                        yield trial
+        slopes = covariance_slopes(at, at.rss / free_rows(self.likelihood, self.reml), self.reml)
+        ends = np.cumsum([0, *(template.count for template in self.layout.templates)])
+        terms = zip(self.layout.templates, slopes, self.layout.covariances(theta), strict=True)
+        for term, (template, slope, covariance) in enumerate(terms):
+            own = slice(ends[term], ends[term + 1])
+            falls, direction = _falling(template, self.unit[own], slope)
+            for size in _INSIDE if falls < 0 else ():
+                moved = theta.copy()
+                moved[own] = _rooted(template, covariance + size**2 * direction)
+                if self.value(moved)[0] < lowest - _GAIN:
+                    return moved
+        return None
 
     def descend(self, start: Floats) -> tuple[Floats, float, bool]:
         """Minimise from one point."""
-        unit = _unit(self.likelihood)
+        unit = self.unit / _STRETCH
         bounds = [(0.0, None) if on else (None, None) for on in self.layout.diagonal]
 
         def scaled(place: Floats) -> tuple[float, Floats]:
-            value, slope = self.value(place / unit)
-            return value, slope / unit
+            value, slope = self.value(place * unit)
+            return value, slope * unit
 
-        options = {"maxiter": 500, "ftol": 1e-15, "gtol": 1e-7}
+        options = {"maxiter": 500, "ftol": 1e-13, "gtol": 1e-6}
         found = minimize(
-            scaled, start * unit, jac=True, method="L-BFGS-B", bounds=bounds, options=options
+            scaled, start / unit, jac=True, method="L-BFGS-B", bounds=bounds, options=options
         )
-        theta, value, slope = self.polish(found.x / unit)
+        theta, value, slope = self.polish(found.x * unit)
         inside = ~_at_zero(self.likelihood, theta)
-        flat = bool(np.abs((slope / unit)[inside]).max(initial=0.0) < _FLAT)
+        flat = bool(np.abs((slope * self.unit)[inside]).max(initial=0.0) < _FLAT)
         return theta, value, flat
 
     def polish(self, theta: Floats) -> tuple[Floats, float, Floats]:
         """Take Newton steps on the gradient, which knows theta better than the deviance does."""
-        unit = _unit(self.likelihood)
+        unit = self.unit
         value, slope = self.value(theta)
         inverse: Floats | None = None
         for _ in range(8):
             inside = np.flatnonzero(~_at_zero(self.likelihood, theta))
-            size = np.abs((slope / unit)[inside]).max(initial=0.0)
+            size = np.abs((slope * unit)[inside]).max(initial=0.0)
             if size < 1e-9:
                 break
             if inverse is None or len(inverse) != len(inside):
@@ -279,7 +271,7 @@ class _Search:
                 break
             new_value, new_slope = self.value(trial)
             # Beyond the rounding of the deviance only the gradient tells which is nearer.
-            if np.abs((new_slope / unit)[inside]).max(initial=0.0) >= size:
+            if np.abs((new_slope * unit)[inside]).max(initial=0.0) >= size:
                 break
             theta, value, slope = trial, new_value, new_slope
         return theta, value, slope
@@ -291,7 +283,7 @@ class _Search:
         hessian = np.empty((len(inside), len(inside)))
         for column, parameter in enumerate(inside):
             step = np.zeros_like(theta)
-            step[parameter] = 1e-5 * max(1 / unit[parameter], abs(theta[parameter]))
+            step[parameter] = 1e-5 * max(unit[parameter], abs(theta[parameter]))
             above = self.value(theta + step)[1][inside]
             below = self.value(theta - step)[1][inside]
             hessian[:, column] = (above - below) / (2 * step[parameter])
@@ -300,3 +292,31 @@ class _Search:
         if not np.all(np.isfinite(values)) or values[0] <= 0:
             return None
         return np.asarray(np.linalg.inv(hessian))
+
+
+def _falling(template: Template, unit: Floats, slope: Floats) -> tuple[float, Floats]:
+    """Return the direction of a covariance in which the deviance falls fastest, and its slope.
+
+    In units of the columns of Z; only directions that the template allows.
+    """
+    if not template.correlated:
+        slopes = np.bincount(template.parameter, np.diagonal(slope)[template.rows], template.count)
+        least = int(np.argmin(slopes * unit**2))
+        direction = np.diag(np.where(template.parameter == least, unit[least] ** 2, 0.0))
+        return float(slopes[least]), direction
+    on = template.rows == template.columns
+    scale = np.ones(template.size)
+    scale[template.rows[on]] = unit[template.parameter[on]]
+    values, vectors = np.linalg.eigh(slope * np.outer(scale, scale))
+    vector = scale * vectors[:, 0]
+    # A trace of every effect keeps the covariance definite.
+    return float(values[0]), np.outer(vector, vector) + np.diag((1e-3 * scale) ** 2)
+
+
+def _rooted(template: Template, covariance: Floats) -> Floats:
+    """Return the parameters of a covariance that the template allows."""
+    if not template.correlated:
+        held = np.zeros(template.count)
+        held[template.parameter] = np.sqrt(np.diagonal(covariance)[template.rows])
+        return held
+    return np.asarray(np.linalg.cholesky(covariance)[template.rows, template.columns])

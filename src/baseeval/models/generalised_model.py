@@ -1,0 +1,326 @@
+"""Generalised linear mixed models by formula: shares, counts and ordered categories."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from itertools import pairwise
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from narwhals.stable.v2.typing import IntoDataFrame
+from numpy.typing import NDArray
+
+from baseeval.design.choices import check_choice
+from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.models.linear_model import enough_rows
+from baseeval.models.model_rows import ModelRows, read_rows
+from baseeval.models.new_rows import read_new_rows
+from baseeval.models.summary_text import summary_text
+from baseeval.models.term_tables import fixed_table, labelled, variance_table
+from baseeval.numerics.generalised.family_choice import LINKS
+from baseeval.numerics.generalised.fitting_generalised import fit_generalised
+from baseeval.numerics.generalised.generalised_fit import GeneralisedFit
+from baseeval.numerics.generalised.refitting import bootstrap_parameters, percentile_interval
+from baseeval.numerics.generalised.response_scale import Design, average_difference
+from baseeval.plan import nearest
+
+Floats = NDArray[np.float64]
+
+#: Families of shares of trials.
+_OF_TRIALS = ("binomial", "beta_binomial")
+_TOLD = {
+    "not_converged": "The search did not settle: do not use the numbers.",
+    "variance_at_zero": "A variance was estimated at zero.",
+    "separated": "Some coefficients have no finite value: a column tells the outcome for certain.",
+    "no_overdispersion": "Rows vary no more than the simpler family allows.",
+    "edge_of_link": "Some chances are at zero or one, where this link ends.",
+}
+
+
+@dataclass(frozen=True)
+class GeneralisedModel:
+    """A generalised linear mixed model fitted by formula.
+
+    Parameters
+    ----------
+    fixed : pandas.DataFrame
+        As of a :class:`MixedModel`, on the scale of the linear predictor; normal intervals.
+    thresholds : pandas.DataFrame
+        ``threshold, estimate, std_error`` of ordered categories; else without rows.
+    variance : pandas.DataFrame
+        As of a :class:`MixedModel`; no residual.
+    vcov : pandas.DataFrame
+    loglik : float
+        With all constants.
+    dispersion : float or None
+        phi of the beta-binomial and negative binomial.
+    singular, converged : bool
+    flags : tuple of str
+    fit : GeneralisedFit
+    rows : ModelRows
+    """
+
+    fixed: pd.DataFrame
+    thresholds: pd.DataFrame
+    variance: pd.DataFrame
+    vcov: pd.DataFrame
+    loglik: float
+    dispersion: float | None
+    singular: bool
+    converged: bool
+    flags: tuple[str, ...]
+    family: str
+    fit: GeneralisedFit = field(repr=False)
+    rows: ModelRows = field(repr=False)
+
+    def random_effects(self, group: str) -> pd.DataFrame:
+        """Return the conditional modes of a grouping factor's effects.
+
+        Parameters
+        ----------
+        group : str
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row a level, one column a term.
+
+        Raises
+        ------
+        UsageError
+            The model has no such grouping factor.
+        """
+        labels = [factor.label for factor in self.rows.factors]
+        if group not in labels:
+            raise UsageError(
+                Problem(f"group `{group}`", "not in the model", nearest(group, labels))
+            )
+        factor = self.rows.factors[labels.index(group)]
+        order, names = factor.shown(), factor.labels()
+        pairs = zip(self.rows.random, self.fit.effects, strict=True)
+        own = [(part, effects) for part, effects in pairs if part.group == group]
+        return pd.DataFrame(
+            np.column_stack([effects.modes[order] for _, effects in own]),
+            index=pd.Index([names[place] for place in order], name=group),
+            columns=[name for part, _ in own for name in part.columns],
+        )
+
+    def marginal_effect(
+        self,
+        column: str,
+        first: Any = 1,
+        second: Any = 0,
+        *,
+        among: Any = None,
+        integrated: bool = True,
+        draws: int = 0,
+        seed: int = 1,
+    ) -> pd.DataFrame:
+        """Return what a column does to the mean response, over the rows of the model.
+
+        Parameters
+        ----------
+        column : str
+            Of the formula, such as the arm.
+        first, second
+            The values that are compared: every row has the one, then the other.
+        among : optional
+            Average over the rows that have this value of the column; all by default.
+        integrated : bool
+            Random effects integrated out (the mean over schools), or at zero (the
+            middle school).
+        draws : int
+            Of a parametric bootstrap, whose percentile interval is then given beside.
+        seed : int
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``category, estimate, std_error, ci_low, ci_high, bootstrap_low,
+            bootstrap_high``, in units of the response: times 100, percentage points of a share. One
+            row, or one a category of an ordered outcome.
+
+        Raises
+        ------
+        UsageError
+            No such column, or nobody has the value `among`.
+        """
+        held = self.rows.design.columns.frame()
+        if column not in held:
+            raise UsageError(
+                Problem(
+                    f"column `{column}`", "not in the model", nearest(column, list(map(str, held)))
+                )
+            )
+        weights = None
+        if among is not None:
+            weights = np.asarray(held[column] == among, dtype=np.float64)
+            if not weights.any():
+                raise UsageError(Problem("among", "no row has this value", "Give one that has."))
+        one, other = (self._with(held, column, value) for value in (first, second))
+        found = average_difference(self.fit, one, other, integrated=integrated, weights=weights)
+        table = pd.DataFrame(
+            {
+                "category": self.rows.outcome_levels or [self.rows.response],
+                "estimate": found.estimate,
+                "std_error": found.se,
+                "ci_low": found.estimate - 1.959963984540054 * found.se,
+                "ci_high": found.estimate + 1.959963984540054 * found.se,
+                "bootstrap_low": np.nan,
+                "bootstrap_high": np.nan,
+            }
+        )
+        if draws:
+            table["bootstrap_low"], table["bootstrap_high"] = percentile_interval(
+                bootstrap_parameters(self.fit, draws, seed),
+                lambda place: (
+                    average_difference(
+                        self.fit,
+                        one,
+                        other,
+                        integrated=integrated,
+                        weights=weights,
+                        parameters=place,
+                    ).estimate
+                ),
+            )
+        return table
+
+    def summary(self) -> str:
+        """Return the model as text, in the shape that readers of lme4 know."""
+        rows = self.rows
+        left = rows.left_out.missing + rows.left_out.weightless
+        points = self.fit.quadrature
+        how = "Laplace's approximation" if points == 1 else f"adaptive quadrature, {points} points"
+        facts = [
+            ("Formula", rows.formula.text),
+            ("Rows", f"{rows.n:,}" + (f" ({left:,} left out)" if left else "")),
+            ("Groups", ", ".join(f"{factor.label} {factor.count:,}" for factor in rows.factors)),
+            ("Log-likelihood", f"{self.loglik:.4f}"),
+        ]
+        if self.dispersion is not None:
+            facts.append(("Dispersion (phi)", f"{self.dispersion:.4g}"))
+        tables = [("Random effects", self.variance), ("Fixed effects", self.fixed)]
+        if len(self.thresholds):
+            tables.append(("Thresholds", self.thresholds))
+        return summary_text(
+            f"Generalised linear mixed model, {self.family.replace('_', ' ')}, by {how}",
+            facts,
+            tables,
+            [_TOLD[flag] for flag in self.flags],
+        )
+
+    def _with(self, held: pd.DataFrame, column: str, value: Any) -> Design:
+        """Return the rows of the model with one value in a column."""
+        changed = held.copy()
+        if isinstance(held[column].dtype, pd.CategoricalDtype):
+            known = held[column].cat.categories
+            changed[column] = pd.Categorical([value] * len(held), categories=known)
+        else:
+            changed[column] = np.full(len(held), value)
+        for factor in self.rows.factors:
+            for name in factor.names:
+                changed[name] = factor.frame.get_column(name)[self.rows.rows].to_list()
+        new = read_new_rows(self.rows, changed)
+        if len(new.rows) != self.rows.n:
+            raise UsageError(
+                Problem(f"column `{column}`", "the model has not seen this value", "Give another.")
+            )
+        x = new.x if self.family != "ordinal" else _less_intercept(self.rows, new.x)
+        return Design(x, list(new.z), self.rows.offset)
+
+
+def fit_generalised_mixed(
+    formula: str,
+    data: IntoDataFrame,
+    family: str,
+    *,
+    link: str | None = None,
+    weights: str | Floats | None = None,
+    trials: str | Floats | None = None,
+    offset: str | Floats | None = None,
+    quadrature: int = 1,
+) -> GeneralisedModel:
+    """Fit a generalised linear mixed model: see `fit_mixed`, whose parameters these are.
+
+    Returns
+    -------
+    GeneralisedModel
+
+    Raises
+    ------
+    DataError, UsageError
+    EstimationError
+        Numbers the family cannot take, or a likelihood without a top.
+    """
+    if link is not None:
+        check_choice("link", link, LINKS[family])
+    if trials is not None and family not in _OF_TRIALS:
+        raise UsageError(
+            Problem("`trials`", f"family `{family}` has none", f"Use one of {_OF_TRIALS}.")
+        )
+    rows = read_rows(
+        formula, data, weights=weights, trials=trials, offset=offset, ordered=family == "ordinal"
+    )
+    if not rows.random:
+        raise UsageError(
+            Problem(f"formula `{formula}`", "it has no random term", "Add one, as (1 | school).")
+        )
+    whole = rows.whole(less_offset=False)
+    x = _less_intercept(rows, whole.x) if family == "ordinal" else whole.x
+    names = [
+        term for k, term in enumerate(rows.terms) if family != "ordinal" or k != rows.intercept
+    ]
+    enough_rows(formula, rows.n, len(names))
+    try:
+        fit = fit_generalised(
+            x,
+            whole.y,
+            whole.groups,
+            family=family,
+            link=link,
+            trials=rows.trials,
+            z=whole.z,
+            templates=rows.layout.templates,
+            quadrature=quadrature,
+            weights=rows.weights,
+            offset=rows.offset,
+        )
+    except ValueError as error:
+        raise EstimationError(
+            Problem(f"formula `{formula}`", str(error), "Mend the outcome or simplify the model.")
+        ) from error
+    return _model(rows, fit, family, names)
+
+
+def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) -> GeneralisedModel:
+    errors = np.sqrt(np.diag(fit.vcov))
+    levels, count = rows.outcome_levels, len(fit.beta) + len(fit.theta)
+    thresholds = np.empty(0) if fit.thresholds is None else fit.thresholds
+    spread = np.sqrt(np.diag(fit.parameters_vcov))[count : count + len(thresholds)]
+    return GeneralisedModel(
+        fixed_table(names, fit.kept, fit.beta, errors, np.full(len(errors), np.inf)),
+        pd.DataFrame(
+            {
+                "threshold": [f"{a}|{b}" for a, b in pairwise(levels)],
+                "estimate": thresholds,
+                "std_error": spread,
+            }
+        ),
+        variance_table(rows, fit.covariances, None),
+        labelled(fit.vcov, names, fit.kept),
+        fit.loglik,
+        fit.dispersion,
+        fit.singular,
+        fit.converged,
+        fit.flags,
+        family,
+        fit,
+        rows,
+    )
+
+
+def _less_intercept(rows: ModelRows, x: Floats) -> Floats:
+    """Return the columns of ordered categories, whose thresholds are their intercept."""
+    return x if rows.intercept is None else np.delete(x, rows.intercept, axis=1)

@@ -1,0 +1,1 @@
+"""What would overturn an answer: procedures run again on worlds whose truth is known."""
