@@ -33,7 +33,13 @@ if TYPE_CHECKING:
     from baseeval.measures.agreement import Reliability, check_reliability
     from baseeval.measures.comparability import Invariance, check_invariance
     from baseeval.models.fitting_mixed import fit_mixed
+    from baseeval.models.growth import fit_growth
     from baseeval.models.linear_model import fit_linear
+    from baseeval.models.school_effects import fit_school_slopes
+    from baseeval.models.school_estimates import shrink_schools
+    from baseeval.models.variance_partition import partition_variance
+    from baseeval.models.wave_model import fit_waves
+    from baseeval.models.within_between import fit_within_between
     from baseeval.plan import Plan
     from baseeval.registering import list_bases, write_register
     from baseeval.reporting.check_html import check_page
@@ -72,8 +78,12 @@ _HOMES = {
     "check_study": "study",
     "estimate": "effects.estimating",
     "examine_study": "examining",
+    "fit_growth": "models.growth",
     "fit_linear": "models.linear_model",
     "fit_mixed": "models.fitting_mixed",
+    "fit_school_slopes": "models.school_effects",
+    "fit_waves": "models.wave_model",
+    "fit_within_between": "models.within_between",
     "known_features": "catalogue",
     "known_outcomes": "catalogue",
     "known_scales": "catalogue",
@@ -83,11 +93,13 @@ _HOMES = {
     "match_peers": "design.peers",
     "new_study": "starters.beginning",
     "outcome_template": "catalogue",
+    "partition_variance": "models.variance_partition",
     "read_study": "study",
     "release": "disclosure.releasing",
     "report": "reporting.writing",
     "run": "running",
     "screen": "disclosure.screening",
+    "shrink_schools": "models.school_estimates",
     "simulate": "worlds",
     "table_schema": "contracts.schema",
     "weight": "design.weighting",
@@ -98,7 +110,6 @@ _HOMES = {
 }
 
 __all__ = [
-    "RESULT_COLUMNS",
     "BaseevalError",
     "Cohort",
     "DataError",
@@ -108,6 +119,7 @@ __all__ = [
     "Invariance",
     "Plan",
     "PlanError",
+    "RESULT_COLUMNS",
     "Reliability",
     "UsageError",
     "Weights",
@@ -120,8 +132,12 @@ __all__ = [
     "check_study",
     "estimate",
     "examine_study",
+    "fit_growth",
     "fit_linear",
     "fit_mixed",
+    "fit_school_slopes",
+    "fit_waves",
+    "fit_within_between",
     "known_features",
     "known_outcomes",
     "known_scales",
@@ -131,11 +147,13 @@ __all__ = [
     "match_peers",
     "new_study",
     "outcome_template",
+    "partition_variance",
     "read_study",
     "release",
     "report",
     "run",
     "screen",
+    "shrink_schools",
     "simulate",
     "table_schema",
     "weight",

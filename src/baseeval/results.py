@@ -164,7 +164,10 @@ FLAGS: Mapping[str, str] = MappingProxyType(
             "Averaged over schools, as here, the effect lies more than a standard error from its "
             "average over pupils: it differs with the size of the base"
         ),
-        "conservative": "The p-value was raised to the smallest that this many schools allow",
+        "conservative": (
+            "So few schools allow only a cautious test: one that hardly ever errs, or a p-value "
+            "raised to the smallest that they allow"
+        ),
         "detectable_but_small": "Different from zero, yet smaller than the study calls meaningful",
         "no_pre_placement_baseline": (
             "Nothing measured before placement is adjusted for, or some pupils were placed already "

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager
 from itertools import combinations
 from types import ModuleType
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from baseeval.design.sample import DesignSample
 from baseeval.design.scores import Scores
@@ -87,7 +87,7 @@ def tree_scores(sample: DesignSample, settings: Settings) -> Scores:
         An arm has too few schools.
     """
     ensemble = _ensemble(sample, "trees")
-    with _one_thread():
+    with threadpool_limits(1):
         return _boost(sample, settings, ensemble)
 
 
@@ -130,14 +130,6 @@ def _ensemble(sample: DesignSample, model: str) -> ModuleType:
         ) from None
     module: ModuleType = ensemble
     return module
-
-
-def _one_thread() -> AbstractContextManager[Any]:
-    """Keep a learner to one thread: several gain little, and lose much on a shared machine."""
-    from threadpoolctl import threadpool_limits
-
-    limits: AbstractContextManager[Any] = threadpool_limits(1)
-    return limits
 
 
 def _folds(sample: DesignSample, settings: Settings, model: str) -> Iterator[tuple[Ints, Ints]]:

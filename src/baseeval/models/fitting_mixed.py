@@ -14,12 +14,14 @@ from baseeval.models.generalised_model import GeneralisedModel, fit_generalised_
 from baseeval.models.mixed_model import MixedModel, fit_linear_mixed
 from baseeval.models.weighted_model import WeightedModel, fit_weighted_linear
 from baseeval.numerics.generalised.family_choice import LINKS
+from baseeval.numerics.one_thread import one_thread
 
 Column = str | NDArray[Any]
 
 FAMILIES = ("gaussian", *LINKS)
 
 
+@one_thread()
 def fit_mixed(
     formula: str,
     data: IntoDataFrame,
@@ -52,8 +54,9 @@ def fit_mixed(
     df : str, optional
         Of the gaussian family: satterthwaite (the default; missing where the fit is
         singular), kenward_roger (REML only; adjusted errors), cr2_satterthwaite
-        (cluster-robust errors with their own df; the default with sampling
-        weights), or None for no df, p-value or interval.
+        (cluster-robust errors with their own df), or None for no df, p-value or
+        interval. With sampling weights: cr2_satterthwaite (the default of one
+        factor), sandwich (the default of two) or jackknife.
     family : str
         gaussian, binomial, beta_binomial, poisson, negative_binomial, ordinal.
     link : str, optional
@@ -121,9 +124,8 @@ def fit_mixed(
                     "Use estimating equations with a sandwich by school.",
                 )
             )
-        how = "cr2_satterthwaite" if df == "default" else df
         return fit_weighted_linear(
-            formula, data, sampling_weights, school_weights, scaling, how, bool(reml), offset
+            formula, data, sampling_weights, school_weights, scaling, df, bool(reml), offset
         )
     if family == "gaussian":
         _refuse(chosen, ("reml", "df", "weights", "penalty"), "the gaussian family")

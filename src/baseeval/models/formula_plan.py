@@ -201,7 +201,10 @@ def _part(
     looked_up = factor.eval_method is Factor.EvalMethod.LOOKUP
     if _numeric(states, factor):
         return NumberPart(factor.expr) if looked_up else DerivedPart(factor.expr)
-    name = str(factor.expr) if looked_up else _marked(factor.expr)
+    if looked_up and factor.expr in categories:  # each against the first, or each for itself
+        own = np.eye(len(categories[factor.expr].levels))
+        return CodedPart(factor.expr, own[:, 1:] if scoped.reduced else own)
+    name = _marked(factor.expr)
     state = states.get(factor.expr, (None, {}))[1]
     if name is None or name not in categories or "contrasts" not in state:
         return None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any
@@ -23,9 +24,11 @@ from baseeval.numerics.generalised.fitting_generalised import fit_generalised
 from baseeval.numerics.generalised.generalised_fit import GeneralisedFit
 from baseeval.numerics.generalised.refitting import bootstrap_parameters, percentile_interval
 from baseeval.numerics.generalised.response_scale import Design, average_difference
+from baseeval.numerics.mixed_models.templates import Template, join_templates
 from baseeval.plan import nearest
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 #: Families of shares of trials.
 _OF_TRIALS = ("binomial", "beta_binomial")
@@ -98,10 +101,11 @@ class GeneralisedModel:
             )
         factor = self.rows.factors[labels.index(group)]
         order, names = factor.shown(), factor.labels()
-        pairs = zip(self.rows.random, self.fit.effects, strict=True)
-        own = [(part, effects) for part, effects in pairs if part.group == group]
+        pairs = zip(self.rows.random, self.rows.own_parts(self.fit.effects), strict=True)
+        own = [(part, effects.modes[order, at]) for part, (effects, at) in pairs]
+        own = [(part, modes) for part, modes in own if part.group == group]
         return pd.DataFrame(
-            np.column_stack([effects.modes[order] for _, effects in own]),
+            np.column_stack([modes for _, modes in own]),
             index=pd.Index([names[place] for place in order], name=group),
             columns=[name for part, _ in own for name in part.columns],
         )
@@ -228,7 +232,8 @@ class GeneralisedModel:
                 Problem(f"column `{column}`", "the model has not seen this value", "Give another.")
             )
         x = new.x if self.family != "ordinal" else _less_intercept(self.rows, new.x)
-        return Design(x, list(new.z), self.rows.offset)
+        factors = _by_factor(self.rows, new.z, new.groups)
+        return Design(x, [z for _, z, _ in factors], self.rows.offset)
 
 
 def fit_generalised_mixed(
@@ -273,16 +278,17 @@ def fit_generalised_mixed(
         term for k, term in enumerate(rows.terms) if family != "ordinal" or k != rows.intercept
     ]
     enough_rows(formula, rows.n, len(names))
+    factors = _by_factor(rows, whole.z, whole.groups)
     try:
         fit = fit_generalised(
             x,
             whole.y,
-            whole.groups,
+            [group for group, _, _ in factors],
             family=family,
             link=link,
             trials=rows.trials,
-            z=whole.z,
-            templates=rows.layout.templates,
+            z=[z for _, z, _ in factors],
+            templates=[template for _, _, template in factors],
             quadrature=quadrature,
             weights=rows.weights,
             offset=rows.offset,
@@ -308,7 +314,9 @@ def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) 
                 "std_error": spread,
             }
         ),
-        variance_table(rows, fit.covariances, None),
+        variance_table(
+            rows, [matrix[at, at] for matrix, at in rows.own_parts(fit.covariances)], None
+        ),
         labelled(fit.vcov, names, fit.kept),
         fit.loglik,
         fit.dispersion,
@@ -319,6 +327,18 @@ def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) 
         fit,
         rows,
     )
+
+
+def _by_factor(
+    rows: ModelRows, z: Sequence[Floats], groups: Sequence[Ints]
+) -> list[tuple[Ints, Floats, Template]]:
+    """Return the groups, columns and template of each factor, its terms side by side."""
+    found = []
+    for owner in sorted(set(rows.owners)):
+        own = [term for term, of in enumerate(rows.owners) if of == owner]
+        template = join_templates([rows.layout.templates[term] for term in own])
+        found.append((groups[own[0]], np.column_stack([z[term] for term in own]), template))
+    return found
 
 
 def _less_intercept(rows: ModelRows, x: Floats) -> Floats:

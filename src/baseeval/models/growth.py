@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
@@ -16,6 +16,7 @@ from baseeval.errors import DataError, Problem
 from baseeval.models.line_estimates import estimate_lines
 from baseeval.models.mixed_model import MixedModel, fit_linear_mixed
 from baseeval.models.shape_rows import added, in_order, quoted, shape_rows
+from baseeval.numerics.one_thread import one_thread
 
 Floats = NDArray[np.float64]
 
@@ -46,6 +47,7 @@ class Growth:
     model: MixedModel
 
 
+@one_thread()
 def fit_growth(
     data: IntoDataFrame,
     outcome: str,
@@ -115,8 +117,8 @@ def fit_growth(
     >>> found.slopes["estimate"].round(1).tolist()
     [0.8, 0.5]
     """
-    wanted = [outcome, time, arm, pupil, school, *covariates, weights]
-    rows = shape_rows(data, wanted, [outcome, time, weights])
+    wanted = [outcome, time, arm, pupil, school, *covariates]
+    rows = shape_rows(data, wanted, [outcome, time], weights)
     order = in_order(rows[arm], arms, "arms")
     if len(order) < 2:
         raise DataError(Problem(f"data, column `{arm}`", "one arm alone", "Give two or more."))
@@ -165,7 +167,7 @@ class _Lines:
         self.model, self.arm, self.order, self.pieces, self.knot = model, arm, order, pieces, knot
         self.place = {term: k for k, term in enumerate(model.fixed["term"])}
 
-    def line(self, **weights: float) -> Floats:
+    def line(self, weights: Mapping[str, float]) -> Floats:
         """Return a combination that takes terms with weights."""
         made = np.zeros(len(self.place))
         for term, weight in weights.items():
@@ -174,13 +176,13 @@ class _Lines:
 
     def slope(self, arm: Any, column: str) -> Floats:
         own = {} if arm == self.order[0] else {f"{self.arm}[T.{arm}]:{column}": 1.0}
-        return self.line(**{column: 1.0}, **own)
+        return self.line({column: 1.0} | own)
 
     def level(self, arm: Any, time: float) -> Floats:
         """Return an arm's mean at a time, but for what all arms share."""
         if arm == self.order[0]:
-            return self.line()
-        own = self.line(**{f"{self.arm}[T.{arm}]": 1.0})
+            return self.line({})
+        own = self.line({f"{self.arm}[T.{arm}]": 1.0})
         for column, piece in self.pieces.items():
             since = time - self.knot
             reach = {"all": time, "before": min(since, 0.0), "after": max(since, 0.0)}[piece]

@@ -9,6 +9,7 @@ from scipy.linalg import block_diag
 from baseeval.errors import Problem, UsageError
 from baseeval.models.model_rows import ModelRows
 from baseeval.numerics.cr2 import ClusterParts, cr2, mixed_parts
+from baseeval.numerics.cr2_mixed import nested_mixed_parts
 from baseeval.numerics.mixed_models.fitting import MixedFit
 from baseeval.numerics.mixed_models.kenward_roger import kenward_roger
 from baseeval.numerics.mixed_models.satterthwaite_df import satterthwaite_df
@@ -51,23 +52,23 @@ def mixed_inference(
 
 
 def _cluster_parts(rows: ModelRows, fit: MixedFit) -> ClusterParts:
-    if len(rows.factors) > 1:
+    """Return the parts of CR2 by the outermost factor."""
+    if rows.route == "crossed":
         raise UsageError(
             Problem(
                 "df `cr2_satterthwaite`",
-                "it is made for one grouping factor, and the formula has "
-                f"{len(rows.factors)} ({', '.join(factor.label for factor in rows.factors)})",
+                "the factors are crossed, so that no group is independent of the others",
                 "Use `kenward_roger`.",
             )
         )
     whole = rows.whole()
     root = np.ones(rows.n) if whole.weights is None else np.sqrt(whole.weights)
     x = whole.x[:, fit.likelihood.coordinates.kept]
-    covariance = np.asarray(block_diag(*fit.likelihood.layout.covariances(fit.theta)))
-    return mixed_parts(
-        x * root[:, None],
-        np.column_stack(whole.z) * root[:, None],
-        (whole.y - x @ fit.beta) * root,
-        covariance,
-        whole.groups[0],
-    )
+    residuals = (whole.y - x @ fit.beta) * root
+    x, z = x * root[:, None], [columns * root[:, None] for columns in whole.z]
+    covariances = fit.likelihood.layout.covariances(fit.theta)
+    clusters = whole.groups[rows.owners.index(0)]
+    if len(rows.factors) == 1:
+        joined = np.asarray(block_diag(*covariances))
+        return mixed_parts(x, np.column_stack(z), residuals, joined, clusters)
+    return nested_mixed_parts(x, z, whole.groups, covariances, residuals, clusters)

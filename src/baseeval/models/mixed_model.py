@@ -19,7 +19,12 @@ from baseeval.models.marginal_means import marginal_lines
 from baseeval.models.mixed_diagnostics import normal_quantiles, school_influence
 from baseeval.models.mixed_inference import INFERENCES, mixed_inference
 from baseeval.models.mixed_tests import bootstrap_table, compare_models, profile_table
-from baseeval.models.model_likelihood import all_effects, check_random_terms, model_likelihood
+from baseeval.models.model_likelihood import (
+    all_effects,
+    check_far_slopes,
+    check_random_terms,
+    model_likelihood,
+)
 from baseeval.models.model_rows import ModelRows, read_rows
 from baseeval.models.predictions import predict_rows, residual_rows
 from baseeval.models.summary_text import summary_text
@@ -244,6 +249,7 @@ def fit_linear_mixed(
     check_choice("df", df or INFERENCES[0], INFERENCES)
     rows = read_rows(formula, data, weights=weights, offset=offset)
     check_random_terms(rows)
+    check_far_slopes(rows)
     likelihood = model_likelihood(rows)
     kept = likelihood.coordinates.kept
     enough_rows(formula, rows.n, len(kept))

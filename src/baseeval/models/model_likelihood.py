@@ -11,6 +11,8 @@ from baseeval.numerics.mixed_models.templates import Floats
 
 #: Groups are kept apart, for influence, where that takes no more numbers than these.
 _KEPT = 4_000_000
+#: Standard deviations from zero beyond which a slope's column must be centred.
+_FAR = 50
 
 
 def model_likelihood(rows: ModelRows, keep_groups: bool | None = None) -> Likelihood:
@@ -69,6 +71,41 @@ def check_random_terms(rows: ModelRows) -> None:
     ]
     if problems:
         raise DataError(problems)
+
+
+def check_far_slopes(rows: ModelRows) -> None:
+    """Refuse correlated effects of a column that lies far from zero, such as a year.
+
+    Its intercepts are those of the year nought: they and the slopes are so nearly tied that no
+    search finds the maximum. The first block of rows is looked at.
+
+    Parameters
+    ----------
+    rows : ModelRows
+
+    Raises
+    ------
+    DataError
+    """
+    first = next(rows.blocks())
+    far = {
+        name
+        for part, z in zip(rows.random, first.z, strict=True)
+        for name, mean, sd in zip(part.columns, z.mean(axis=0), z.std(axis=0), strict=True)
+        if len(part.columns) > 1 and 0 < _FAR * sd < abs(mean)
+    }
+    if far:
+        raise DataError(
+            [
+                Problem(
+                    f"random slope of `{name}`",
+                    f"its values lie more than {_FAR} standard deviations from zero, where "
+                    "intercepts and slopes cannot be told apart by any search",
+                    f"Centre it: use center({name}), or take a number from it first.",
+                )
+                for name in sorted(far)
+            ]
+        )
 
 
 def all_effects(rows: ModelRows, likelihood: Likelihood, theta: Floats) -> tuple[Effects, ...]:

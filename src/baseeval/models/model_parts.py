@@ -8,7 +8,6 @@ from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 Ints = NDArray[np.intp]
@@ -65,10 +64,12 @@ class GroupingFactor:
         -------
         ndarray of int, shape (m,)
         """
-        known = pd.Index(self.labels())
+        named = (map(level_label, level) for level in zip(*self.levels, strict=True))
+        known = {tuple(names): code for code, names in enumerate(named)}
         columns = [frame.get_column(name).to_list() for name in self.names]
-        labels = [":".join(map(level_label, level)) for level in zip(*columns, strict=True)]
-        return np.asarray(known.get_indexer(pd.Index(labels)), dtype=np.intp)
+        rows = zip(*columns, strict=True)
+        found = [known.get(tuple(map(level_label, row)), -1) for row in rows]
+        return np.array(found, dtype=np.intp)
 
     def shown(self) -> Ints:
         """Return the codes in the order in which levels are shown: by value."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -116,6 +116,23 @@ class ModelRows:
         On the crossed route, the place of its factor.
         """
         return tuple(self.arrangement.owners[part.factor] for part in self.random)
+
+    def own_parts(self, joined: Sequence[Any]) -> list[tuple[Any, slice]]:
+        """Return, for each random term, its factor's item and the term's columns in it.
+
+        Parameters
+        ----------
+        joined : sequence
+            One item a factor, in the order of `owners`, of all its terms' columns side by side.
+        """
+        order = sorted(set(self.owners))
+        start = dict.fromkeys(order, 0)
+        found = []
+        for part, owner in zip(self.random, self.owners, strict=True):
+            end = start[owner] + len(part.columns)
+            found.append((joined[order.index(owner)], slice(start[owner], end)))
+            start[owner] = end
+        return found
 
     def blocks(self, less_offset: bool = True, size: int = BLOCK_ROWS) -> Iterator[Block]:
         """Give the rows block by block, each level's rows after one another.

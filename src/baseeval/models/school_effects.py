@@ -15,6 +15,7 @@ from baseeval.models.line_estimates import estimate_lines, term_line
 from baseeval.models.mixed_model import MixedModel, fit_linear_mixed
 from baseeval.models.shape_rows import added, quoted, schools_with_both, two_arms
 from baseeval.numerics.mixed_models.likelihood_ratio import variance_ratio
+from baseeval.numerics.one_thread import one_thread
 
 #: With fewer schools than these, or a variance at zero, a spread is taken from a penalised fit.
 FEW_SCHOOLS = 10
@@ -47,6 +48,7 @@ class SchoolSlopes:
     constant: MixedModel
 
 
+@one_thread()
 def fit_school_slopes(
     data: IntoDataFrame,
     outcome: str,

@@ -25,6 +25,7 @@ from baseeval.models.shape_rows import (
 )
 from baseeval.numerics.mixed_models.shrunken_estimates import shrunken
 from baseeval.numerics.mixed_models.unshrunken import unshrunken_effects
+from baseeval.numerics.one_thread import one_thread
 
 #: Logarithm of the points over which intervals integrate the variances.
 _POINTS = 9
@@ -58,6 +59,7 @@ class ShrunkenSchools:
     model: MixedModel
 
 
+@one_thread()
 def shrink_schools(
     data: IntoDataFrame,
     outcome: str,
@@ -122,8 +124,8 @@ def shrink_schools(
     (['north', 'east', 'south', 'west'], 1)
     """
     if arm is None:
-        wanted = [outcome, school, *covariates, weights]
-        rows, effect = shape_rows(data, wanted, [outcome, weights]), None
+        wanted = [outcome, school, *covariates]
+        rows, effect = shape_rows(data, wanted, [outcome], weights), None
     elif first is None or second is None:
         said = "arms are compared, and not both are named"
         raise UsageError(Problem("first, second", said, "Name two values of the arm's column."))

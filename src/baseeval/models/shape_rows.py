@@ -14,18 +14,23 @@ from baseeval.errors import DataError, Problem
 
 
 def shape_rows(
-    data: IntoDataFrame, wanted: Sequence[str | None], numbers: Sequence[str | None]
+    data: IntoDataFrame,
+    wanted: Sequence[str],
+    numbers: Sequence[str],
+    weights: str | None = None,
 ) -> pd.DataFrame:
-    """Return the rows of a table that have every value wanted.
+    """Return the rows of a table that have every value wanted, and a weight.
 
     Parameters
     ----------
     data : dataframe
         Any that narwhals reads.
     wanted : sequence of str
-        Columns that are needed; None among them is passed over.
+        Columns that are needed.
     numbers : sequence of str
         Those that must hold numbers.
+    weights : str, optional
+        A further column of numbers; rows of weight zero are left out.
 
     Returns
     -------
@@ -40,17 +45,21 @@ def shape_rows(
         A column of numbers holds something else, or no row is complete.
     """
     table = nw.from_native(data, eager_only=True)
-    names = [name for name in dict.fromkeys(wanted) if name is not None]
+    extra = [] if weights is None else [weights]
+    names = list(dict.fromkeys([*wanted, *extra]))
     require_columns(pd.DataFrame(columns=table.columns), names)
     frame = table.select(names).to_pandas()
     faults = [
         Problem(f"data, column `{name}`", "this needs numbers", "Give a column of numbers.")
-        for name in dict.fromkeys(numbers)
-        if name is not None and not _is_number(frame[name])
+        for name in dict.fromkeys([*numbers, *extra])
+        if not _is_number(frame[name])
     ]
     if faults:
         raise DataError(faults)
-    rows = frame[frame.notna().all(axis=1)].reset_index(drop=True)
+    complete = frame.notna().all(axis=1)
+    if weights is not None:
+        complete &= frame[weights] != 0
+    rows = frame[complete].reset_index(drop=True)
     if rows.empty:
         raise DataError(Problem("data", "no row has every value", "Fill in or drop columns."))
     return rows
@@ -87,7 +96,7 @@ def two_arms(
     UsageError, DataError
         The columns cannot be used, or fewer than three schools hold both arms.
     """
-    rows = shape_rows(data, [outcome, arm, school, *covariates, weights], [outcome, weights])
+    rows = shape_rows(data, [outcome, arm, school, *covariates], [outcome], weights)
     effect = f"{first}_vs_{second}"
     rows = rows[rows[arm].isin([first, second])].reset_index(drop=True)
     rows[effect] = (rows[arm] == first).astype(float)

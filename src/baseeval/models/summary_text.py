@@ -51,9 +51,9 @@ def summary_text(
 def _columns(table: pd.DataFrame) -> list[str]:
     """Return the lines of a table: words to the left, numbers to the right."""
     parts = []
-    for name in table:
-        words = not pd.api.types.is_numeric_dtype(table[name])
-        cells = [str(value) if words else _number(str(name), value) for value in table[name]]
+    for name, column in table.items():
+        words = not pd.api.types.is_numeric_dtype(column)
+        cells = [str(value) if words else _number(str(name), value) for value in column.tolist()]
         width = max(map(len, [str(name), *cells]))
         parts.append(
             [cell.ljust(width) if words else cell.rjust(width) for cell in [str(name), *cells]]

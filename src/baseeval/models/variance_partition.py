@@ -22,6 +22,7 @@ from baseeval.numerics.mixed_models.variance_shares import (
     theta_covariance,
     variance_shares,
 )
+from baseeval.numerics.one_thread import one_thread
 
 #: Variance of a logistic error, which a binary outcome by logit has on its latent scale.
 RESIDUAL = {"gaussian": 1.0, "binomial": float(np.pi**2 / 3)}
@@ -49,6 +50,7 @@ class VariancePartition:
     model: MixedModel | GeneralisedModel
 
 
+@one_thread()
 def partition_variance(
     data: IntoDataFrame,
     outcome: str,
@@ -113,8 +115,8 @@ def partition_variance(
     check_choice("family", family, tuple(RESIDUAL))
     levels = [levels] if isinstance(levels, str) else list(levels)
     _check_arguments(levels, slope, at)
-    wanted = [outcome, *levels, *covariates, slope, weights]
-    rows = shape_rows(data, wanted, [outcome, slope, weights])
+    numbers = [outcome] if slope is None else [outcome, slope]
+    rows = shape_rows(data, [*numbers, *levels, *covariates], numbers, weights)
     groups = [":".join(quoted(name) for name in levels[: k + 1]) for k in range(len(levels))]
     varying = [added("1", [slope] if slope else [])] + ["1"] * (len(levels) - 1)
     random = [f"({left} | {group})" for left, group in zip(varying, groups, strict=True)]

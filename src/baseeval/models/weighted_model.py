@@ -17,7 +17,7 @@ from baseeval.models.model_rows import ModelRows, read_rows
 from baseeval.models.summary_text import summary_text
 from baseeval.models.term_tables import fixed_table, labelled, variance_table
 from baseeval.numerics.cr2 import cr2
-from baseeval.numerics.mixed_models.templates import Template
+from baseeval.numerics.mixed_models.templates import join_templates
 from baseeval.numerics.weighted_models.level_rows import Inner
 from baseeval.numerics.weighted_models.weight_scaling import SCALINGS
 from baseeval.numerics.weighted_models.weighted_fit import WeightedFit, fit_weighted_mixed
@@ -88,7 +88,7 @@ def fit_weighted_linear(
     sampling_weights: str | Floats,
     school_weights: str | Floats | None = None,
     scaling: str = "size",
-    df: str | None = "cr2_satterthwaite",
+    df: str | None = "default",
     reml: bool = False,
     offset: str | Floats | None = None,
 ) -> WeightedModel:
@@ -102,7 +102,8 @@ def fit_weighted_linear(
     refuse_with_weights(df or "none")
     if reml:
         refuse_with_weights("reml")
-    check_choice("df", df or _INFERENCES[0], _INFERENCES)
+    if df != "default":
+        check_choice("df", df or _INFERENCES[0], _INFERENCES)
     check_choice("scaling", scaling, tuple(SCALINGS))
     rows = read_rows(
         formula,
@@ -118,9 +119,10 @@ def fit_weighted_linear(
         raise EstimationError(
             Problem(formula, "the likelihood has no maximum that could be found", "Simplify it.")
         )
+    if df == "default":
+        df = "cr2_satterthwaite" if len(rows.factors) == 1 else "sandwich"
     vcov, freedom = _inference(fit, df)
-    covariances = [fit.covariances[owner] for owner in dict.fromkeys(rows.owners)]
-    parts = _parted(rows, covariances)
+    parts = [matrix[own, own] for matrix, own in rows.own_parts(fit.covariances)]
     return WeightedModel(
         fixed_table(rows.terms, fit.kept, fit.beta, np.sqrt(np.diag(vcov)), freedom),
         variance_table(rows, parts, fit.sigma),
@@ -153,7 +155,7 @@ def _fit(rows: ModelRows, scaling: str) -> WeightedFit:
         inner = Inner(
             np.column_stack([whole.z[k] for k in within]),
             whole.groups[within[0]],
-            _joined([templates[k] for k in within]),
+            join_templates([templates[k] for k in within]),
         )
     assert rows.sampling_weights is not None
     ones = np.ones(rows.n)
@@ -163,37 +165,12 @@ def _fit(rows: ModelRows, scaling: str) -> WeightedFit:
         whole.y,
         np.column_stack([whole.z[k] for k in outer]),
         whole.groups[outer[0]],
-        _joined([templates[k] for k in outer]),
+        join_templates([templates[k] for k in outer]),
         rows.sampling_weights,
         schools,
         scaling,
         inner,
     )
-
-
-def _joined(templates: list[Template]) -> Template:
-    """Return several terms of one factor as one, effects of different terms uncorrelated."""
-    sizes = np.cumsum([0, *(template.size for template in templates)])
-    counts = np.cumsum([0, *(template.count for template in templates)])
-    placed = list(zip(templates, sizes, counts, strict=False))
-    return Template(
-        int(sizes[-1]),
-        np.concatenate([template.rows + size for template, size, _ in placed]),
-        np.concatenate([template.columns + size for template, size, _ in placed]),
-        np.concatenate([template.parameter + count for template, _, count in placed]),
-    )
-
-
-def _parted(rows: ModelRows, covariances: list[Floats]) -> list[Floats]:
-    """Return each term's own part of the covariance of its factor's effects."""
-    whole = dict(zip(sorted(set(rows.owners)), covariances, strict=True))
-    start = dict.fromkeys(whole, 0)
-    parts = []
-    for part, owner in zip(rows.random, rows.owners, strict=True):
-        own = slice(start[owner], start[owner] + len(part.columns))
-        parts.append(whole[owner][own, own])
-        start[owner] = own.stop
-    return parts
 
 
 def _inference(fit: WeightedFit, df: str | None) -> tuple[Floats, Floats]:

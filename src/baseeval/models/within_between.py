@@ -13,6 +13,7 @@ from baseeval.errors import DataError, Problem
 from baseeval.models.line_estimates import estimate_lines, term_line
 from baseeval.models.mixed_model import MixedModel, fit_linear_mixed
 from baseeval.models.shape_rows import added, quoted, shape_rows
+from baseeval.numerics.one_thread import one_thread
 
 #: A context effect with a p-value below this is warned of.
 _MATTERS = 0.05
@@ -46,6 +47,7 @@ class WithinBetween:
     mixed: MixedModel
 
 
+@one_thread()
 def fit_within_between(
     data: IntoDataFrame,
     outcome: str,
@@ -112,11 +114,8 @@ def fit_within_between(
     (True, 1)
     """
     columns = list(dict.fromkeys([columns] if isinstance(columns, str) else columns))
-    rows = shape_rows(
-        data, [outcome, *columns, group, *covariates, weights], [outcome, *columns, weights]
-    )
-    if weights is not None:
-        rows = rows[rows[weights] > 0].reset_index(drop=True)
+    wanted = [outcome, *columns, group, *covariates]
+    rows = shape_rows(data, wanted, [outcome, *columns], weights)
     within, between = [f"{c}_within" for c in columns], [f"{c}_between" for c in columns]
     _centre(rows, columns, group, weights)
     varying = added("1", within if slopes else [])

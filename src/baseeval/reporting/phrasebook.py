@@ -133,7 +133,7 @@ CHANCES = {
 
 INFERENCES = {
     "cr2_satterthwaite": "by school, corrected for few schools (CR2, Satterthwaite)",
-    "school_means": "from the means of schools, each counting as one",
+    "school_means": "from the means of schools, allowing for how few they are",
     "ladder": "by as careful a method as so few schools allow",
     "wild_cluster": "by resampling whole schools (wild cluster bootstrap)",
     "permutation": "by exchanging placements (permutation)",

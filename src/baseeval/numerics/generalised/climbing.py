@@ -31,6 +31,8 @@ _BOTH, _ONE = 1e-3, 1e-4
 #: Newton steps at most, looks at the second derivative, and the gain that the last step leaves.
 _POLISH, _LOOKS, _CLOSE = 12, 3, 1e-14
 _HALVINGS = 30
+#: Places without a value after which a search is given up: it runs along a bound.
+_REFUSED = 15
 
 
 class Look(Enum):
@@ -147,12 +149,12 @@ def _search(
     evaluate: Evaluate, at: Floats, found: tuple[float, Floats], inverse: Floats
 ) -> tuple[Floats, float, Floats, Floats, bool]:
     """Climb by the update of Broyden, Fletcher, Goldfarb and Shanno with steps cut back."""
-    (value, slope), near = found, False
+    (value, slope), near, refused = found, False, 0
     for _ in range(_STEPS):
         step = inverse @ slope
         gain = float(slope @ step)
         near = gain < _NEAR
-        if near:
+        if near or refused > _REFUSED:
             break
         share = min(1.0, _LONGEST * np.sqrt(len(at) / gain))
         for _ in range(_HALVINGS):
@@ -160,6 +162,7 @@ def _search(
             if there is not None and there[0] >= value + 1e-4 * share * gain:
                 break
             share /= 2 if there is not None else 4
+            refused += there is None
         else:
             break
         moved, turned = share * step, slope - there[1]

@@ -10,7 +10,13 @@ from numpy.typing import NDArray
 
 from baseeval.numerics.centring import centre_far_columns
 from baseeval.numerics.generalised.beta_binomial import BetaTrials
-from baseeval.numerics.generalised.binomials import LogitTrials, Trials
+from baseeval.numerics.generalised.binomials import (
+    IdentityTrials,
+    LogitTrials,
+    LogTrials,
+    Trials,
+)
+from baseeval.numerics.generalised.climbing import NO_START
 from baseeval.numerics.generalised.counts import NegativeBinomialCounts, PoissonCounts
 from baseeval.numerics.generalised.family_choice import make_outcome
 from baseeval.numerics.generalised.finishing import finish
@@ -87,7 +93,8 @@ def fit_generalised(
     ------
     ValueError
         Numbers the family cannot take; a factor of one level, or of which every
-        group is all ones or all zeros; quadrature that does not fit.
+        group is all ones or all zeros; quadrature that does not fit; a log or
+        identity link with chances at its bound.
 
     Examples
     --------
@@ -106,6 +113,8 @@ def fit_generalised(
         found = Maximum.without_effects(surface, plain)
         found = replace(found, covariance=np.full_like(found.covariance, np.nan))
         return finish(surface, found, kept, turn, separation)
+    if not plain.converged and isinstance(rows.outcome, LogTrials | IdentityTrials):
+        raise ValueError(NO_START)
     surface, found = fit_rows(rows, quadrature)
     return finish(surface, found, kept, turn, None, simple is not rows)
 

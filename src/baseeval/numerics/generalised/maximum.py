@@ -28,6 +28,8 @@ _SMALL = 2e-2
 _SAME = 1e-8
 #: Standard deviations from which a variance that ended at zero is tried again.
 _INSIDE = (1.0,)
+#: How often a start is brought nearer to no variance before it is given up.
+_HALVINGS = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +65,7 @@ class Maximum:
         return cls(at, plain.value, covariance, plain.converged, np.ones(m, dtype=bool))
 
 
-def maximise_surface(surface: Surface, plain: Plain, start: Floats | None = None) -> Maximum:
+def maximise_surface(surface: Surface, plain: Plain) -> Maximum:
     """Find the maximum.
 
     Parameters
@@ -71,30 +73,38 @@ def maximise_surface(surface: Surface, plain: Plain, start: Floats | None = None
     surface : Surface
     plain : Plain
         The fit without random effects.
-    start : ndarray, shape (P,), optional
-        Where to start, none of its variances zero; by default from `plain` and moments.
 
     Returns
     -------
     Maximum
+
+    Raises
+    ------
+    ValueError
+        The likelihood is not defined wherever a search could start.
     """
-    layout = surface.rows.layout
-    first = surface.guess(plain) if start is None else surface.rows.parts(start)[1]
-    nothing = np.zeros(layout.count, dtype=bool)
-    if start is None:
-        start = np.concatenate([plain.beta, first, plain.phi])
-    best = _settled(surface, _from(surface, start, nothing))
+    best = _search(surface, plain.beta, surface.guess(plain), plain.phi)
     if best.at_zero.any():
-        for theta in _inside(surface, surface.rows.parts(best.at)[1], best.at_zero):
-            beta, _, phi = surface.rows.parts(best.at)
-            found = _from(surface, np.concatenate([beta, theta, phi]), nothing)
-            found = _settled(surface, found)
+        beta, held, phi = surface.rows.parts(best.at)
+        for theta in _inside(surface, held, best.at_zero):
+            found = _search(surface, beta, theta, phi)
             if found.value > best.value + _SAME * (1 + abs(best.value)):
                 best = found
     if not best.value > plain.value - _SAME * (1 + abs(plain.value)):
         best = Maximum.without_effects(surface, plain)
     theta = surface.rows.parts(best.at)[1]
     return replace(best, at=_with_signs(surface, best.at), at_zero=best.at_zero | (theta == 0))
+
+
+def _search(surface: Surface, beta: Floats, theta: Floats, phi: Floats) -> Maximum:
+    """Climb from variances inside, smaller ones where the link does not allow those given."""
+    for _ in range(_HALVINGS):
+        start = np.concatenate([beta, theta, phi])
+        if surface.evaluate(start) is not None:
+            break
+        theta = theta / 2
+    nothing = np.zeros(len(theta), dtype=bool)
+    return _settled(surface, _from(surface, start, nothing))
 
 
 def _from(surface: Surface, start: Floats, at_zero: Flags) -> Maximum:

@@ -11,10 +11,10 @@ from baseeval.numerics.generalised.systems import System, Terms, gather, spread
 
 Floats = NDArray[np.float64]
 
-#: The last step in standard deviations (the next would be about its square), and the most steps.
-_CLOSE, _STEPS = 1e-6, 60
+#: The last step in standard deviations (the next would be about its square), and the most looks.
+_CLOSE, _LOOKS = 1e-6, 60
 #: How often a step is halved at most, and the loss that rounding may make.
-_HALVINGS, _ROUNDING = 40, 1e-11
+_HALVINGS, _ROUNDING = 30, 1e-11
 
 
 def find_modes(
@@ -38,7 +38,7 @@ def find_modes(
     Returns
     -------
     tuple of ndarray, shapes (q_t, G_t), or None
-        None where no start is inside the family's bounds.
+        None where no start is inside the family's bounds, or modes lie on them.
     """
     if all(not own.any() for own in v):
         return tuple(np.zeros_like(own) for own in start)
@@ -51,7 +51,8 @@ def find_modes(
         merit = _merit(system, curve, u)
         if not np.isfinite(merit).all():
             return None
-    for _ in range(_STEPS):
+    looks = 0
+    while looks < _LOOKS:
         factor = system.factorise(v, -curve.second)
         if factor is None:
             factor = system.factorise(v, np.maximum(-curve.second, 0.0))
@@ -64,6 +65,7 @@ def find_modes(
             return tuple(a + b for a, b in zip(u, step, strict=True))
         share = np.ones(system.units)
         for _ in range(_HALVINGS):
+            looks += 1
             trial = tuple(
                 a + share[unit] * b for a, b, unit in zip(u, step, system.level_units, strict=True)
             )
@@ -74,7 +76,7 @@ def find_modes(
                 break
             share[worse] /= 2
         u, curve, merit = trial, there, new
-    return u
+    return None
 
 
 def _merit(system: System, curve: Curve, u: Terms) -> Floats:

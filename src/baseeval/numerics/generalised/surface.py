@@ -20,7 +20,7 @@ Flags = NDArray[np.bool_]
 
 #: Bounds of the first guess of a standard deviation, its column at unit root mean square.
 _LEAST, _MOST = 0.1, 1.5
-#: Step of the one-sided differences that only shape the search.
+#: Step of the one-sided differences that only shape the search, z at unit root mean square.
 _STEP = 1e-4
 #: Rows from which second derivatives are taken by differences to one side.
 _MANY = 20_000
@@ -121,14 +121,16 @@ class Surface:
         p = self.rows.x.shape[1]
         second = np.zeros((len(place), len(place)))
         second[:p, :p] = self._known(place, here)
+        steps = np.full(len(place), _STEP)
+        steps[p : p + self.rows.layout.count] /= self.units
         for column in range(p, len(place)):
             moved = place.copy()
-            moved[column] += _STEP
+            moved[column] += steps[column]
             there = self.evaluate(moved) if free[column] else None
             if there is None:
-                second[column, column] = 100.0
+                second[column, column] = 0.01 / steps[column]
             else:
-                second[column] = second[:, column] = (slope[1] - there[1]) / _STEP
+                second[column] = second[:, column] = (slope[1] - there[1]) / steps[column]
         return standard_steps(second[np.ix_(free, free)])
 
     def _known(self, place: Floats, here: Approximation) -> Floats:

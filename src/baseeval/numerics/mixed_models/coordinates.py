@@ -18,6 +18,8 @@ Ints = NDArray[np.intp]
 
 #: A column of whose squared length less than this is its own adds nothing to the others.
 _DEPENDENT = 1e-11
+#: Where the columns leave less than this of the outcome, what is left is rounding.
+_NOTHING = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +87,7 @@ class Coordinates:
     def yy(self) -> float:
         """Return the sum of squares of the outcome in these coordinates."""
         rest = self.sums.yy - float(self.first @ self.first)
-        return max(rest, 0.0) / self.scale**2
+        return rest / self.scale**2 if rest > _NOTHING * self.sums.yy else 0.0
 
     @property
     def to_beta(self) -> Floats:
@@ -148,5 +150,7 @@ def _orthonormal(sums: Sums, kept: Ints, unit: Floats) -> Coordinates:
     lower = np.linalg.cholesky(scaled)
     turn = solve_triangular(lower, np.diag(1 / unit), lower=True).T
     first = turn.T @ sums.xy[kept]
-    rest = max(sums.yy - float(first @ first), 0.0)
+    rest = sums.yy - float(first @ first)
+    if rest <= _NOTHING * sums.yy:
+        rest = 0.0
     return Coordinates(kept, turn, first, float(np.sqrt(rest / sums.n)) or 1.0, sums)

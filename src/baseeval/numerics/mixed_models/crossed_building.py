@@ -37,7 +37,7 @@ def choose_rest(
     size = table.shape[1]
     if not levels or (size <= _MOST_DENSE and dense_is_cheaper(table, width)):
         return DenseRest(levels, widths, square.toarray(), DenseCoupling(table.toarray(), width))
-    coupling = list_pairs(table, width, square + own_pattern(levels, widths))
+    coupling = list_pairs(table, width, abs(square) + own_pattern(levels, widths))
     if size > _LEAST_SPARSE:
         fronts = front_rest(levels, widths, square, coupling)
         if size > _MOST_DENSE or fronts.work < size**3 / _OVERHEAD:

@@ -51,9 +51,9 @@ class SparseCoupling:
     table : csr_matrix, shape (G q, m)
         C.
     products : csr_matrix, shape (places, G q q)
-        From M to the lower triangle of C'MC, at the places of :attr:`places`.
+        From M to the lower triangle of C'MC.
     rows, columns : ndarray of int, shape (places,)
-        Where in the lower triangle.
+        The places of the lower triangle, row by row.
     width : int
         q.
     """

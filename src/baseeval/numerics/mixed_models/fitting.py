@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -33,6 +33,9 @@ _RESTARTS, _GAIN = 10, 1e-9
 _STRETCH = 5.0
 #: A diagonal entry below this, its column at unit root mean square, is a variance at zero.
 SINGULAR = 1e-5
+#: Where this share of the variance or less is left, a model reproduces the data: the likelihood
+#: has no maximum.
+_REPRODUCED = 1e-14
 #: Largest gradient of the deviance that still counts as a maximum.
 _FLAT = 1e-4
 
@@ -106,7 +109,10 @@ def fit_likelihood(
     """
     search = _Search(likelihood, reml, penalty)
     theta, converged = search.minimise()
-    return fit_at(likelihood, theta, reml, converged)
+    fit = fit_at(likelihood, theta, reml, converged)
+    if fit.at.rss <= _REPRODUCED * likelihood.n:
+        return replace(fit, converged=False)
+    return fit
 
 
 def fit_at(
@@ -127,7 +133,7 @@ def fit_at(
     """
     at, inside = likelihood.profile(theta), likelihood.coordinates
     free = free_rows(likelihood, reml)
-    sigma = inside.scale * float(np.sqrt(at.rss / free))
+    sigma = inside.scale * float(np.sqrt(max(at.rss, 0.0) / free))
     loglik = -deviance(at, free, reml) / 2 - free * np.log(inside.scale)
     if reml:
         loglik += inside.log_det

@@ -19,13 +19,11 @@ from baseeval.numerics.mixed_models.likelihood import Effects, Profile
 from baseeval.numerics.mixed_models.nested_groups import (
     PooledGroups,
     SeparateGroups,
-    Taken,
-    batches,
-    mix,
     pool_groups,
 )
 from baseeval.numerics.mixed_models.nested_inner import Pull
 from baseeval.numerics.mixed_models.nested_reader import InnerGroups, SortedReader
+from baseeval.numerics.mixed_models.nested_solution import Solved, outer_groups, pull_of, solve
 from baseeval.numerics.mixed_models.nested_statistics import (
     NestedStatistics,
     leave_out,
@@ -71,6 +69,17 @@ def nested_likelihood(
     ValueError
         If there is no row, no term of the outer factor, or the rows of a group
         do not follow one another.
+
+    Examples
+    --------
+    >>> from baseeval.numerics.mixed_models.fitting import fit_likelihood
+    >>> from baseeval.numerics.mixed_models.templates import full_template
+    >>> school, ones = np.repeat(np.arange(3), 4), np.ones((12, 1))
+    >>> score = np.array([3.0, 4, 5, 4, 8, 9, 7, 8, 5, 6, 6, 7])
+    >>> rows = Block(ones, score, (ones,), (school,))
+    >>> fit = fit_likelihood(nested_likelihood([rows], Layout((full_template(1),)), (0,), 0))
+    >>> (fit.theta**2).round(9).tolist()  # as by analysis of variance: 4 / (2 / 3) - 1 / 4
+    [5.75]
     """
     if 0 not in owners:
         raise ValueError("a model needs a term of its outer factor: owners hold no 0")
@@ -81,22 +90,6 @@ def nested_likelihood(
 def _likelihood(layout: Layout, statistics: NestedStatistics) -> NestedLikelihood:
     kept = statistics if statistics.squares is not None else None
     return NestedLikelihood(layout, turn_statistics(statistics), kept)
-
-
-@dataclass(frozen=True, slots=True)
-class _Solved:
-    """The likelihood at one covariance: what is left of [X y]'[X y], and each level's part."""
-
-    log_det: float
-    left: Floats
-    inner: list[Taken]
-    level: SeparateGroups | PooledGroups
-    outer: Taken
-
-    def best(self) -> tuple[float, Floats]:
-        """Return rss and beta."""
-        beta = np.asarray(np.linalg.solve(self.left[:-1, :-1], self.left[:-1, -1]))
-        return float(self.left[-1, -1] - beta @ self.left[:-1, -1]), beta
 
 
 @dataclass(frozen=True)
@@ -134,13 +127,13 @@ class NestedLikelihood:
     def profile(self, theta: Floats) -> Profile:
         """Evaluate the likelihood and its derivatives."""
         sigmas = self._joined(self.layout.covariances(theta))
-        at = self._solve(sigmas, derive=True)
+        at = solve(self.data, sigmas, derive=True, level=self._level)
         rss, beta = at.best()
         combination, spread = np.append(-beta, 1.0), np.zeros_like(at.left)
         spread[:-1, :-1] = np.linalg.inv(at.left[:-1, :-1])
         slopes = [at.level.slopes(at.outer, combination, spread)]
         if self.data.inner:
-            pull = _pull(at, combination)
+            pull = pull_of(at, combination)
             parts = zip(self.data.inner, at.inner, strict=True)
             found = [part.slopes(taken, combination, spread, pull) for part, taken in parts]
             slopes.append(sum(found[1:], found[0]))
@@ -160,7 +153,7 @@ class NestedLikelihood:
         They need not be positive definite, as long as V is; otherwise log|V| is
         not a number.
         """
-        at = self._solve(self._joined(covariances), derive=False)
+        at = solve(self.data, self._joined(covariances), derive=False, level=self._level)
         return at.log_det, at.left[:-1, :-1]
 
     def effects(self, theta: Floats) -> tuple[Effects, ...]:
@@ -184,7 +177,7 @@ class NestedLikelihood:
         ----------
         theta : ndarray, shape (m,)
         blocks : iterable of Block, optional
-            The same rows once more; not needed where groups are kept.
+            The same rows in the same order; not needed where groups are kept.
 
         Returns
         -------
@@ -247,18 +240,22 @@ class NestedLikelihood:
         -------
         NestedLikelihood
             With coordinates of its own; later codes keep their numbers.
+
+        Raises
+        ------
+        ValueError
+            If groups were not kept, or there is none of this code.
         """
         kept = self._kept()
-        place = int(np.flatnonzero(kept.codes == group)[0])
-        return _likelihood(self.layout, leave_out(kept, place))
+        found = np.flatnonzero(kept.codes == group)
+        if not len(found):
+            raise ValueError("there is no outer group of this code")
+        return _likelihood(self.layout, leave_out(kept, int(found[0])))
 
     @cached_property
-    def _separate(self) -> SeparateGroups:
-        return _separate(self.data.outer)
-
-    @cached_property
-    def _level(self) -> SeparateGroups | PooledGroups:
-        return pool_groups(self._separate)
+    def _level(self) -> SeparateGroups | PooledGroups | None:
+        """The outer groups, pooled where it pays; inner effects have to be taken out first."""
+        return None if self.data.inner else pool_groups(outer_groups(self.data.outer))
 
     def _kept(self) -> NestedStatistics:
         if self.statistics is None:
@@ -274,30 +271,11 @@ class NestedLikelihood:
         readings = (reading.inner for reading in reader.read(blocks))
         return (groups for groups in readings if groups is not None)
 
-    def _at(self, theta: Floats) -> tuple[_Solved, Floats, Pull]:
+    def _at(self, theta: Floats) -> tuple[Solved, Floats, Pull]:
         sigmas = self._joined(self.layout.covariances(theta))
-        at = self._solve(sigmas, derive=False, pooled=False)
+        at = solve(self.data, sigmas, derive=False)
         combination = np.append(-at.best()[1], 1.0)
-        return at, combination, _pull(at, combination)
-
-    def _solve(self, sigmas: list[Floats], derive: bool, pooled: bool = True) -> _Solved:
-        data = self.data
-        log_det, left = -data.coordinates.sums.log_weights, data.total.copy()
-        inner = [part.take(sigmas[1]) for part in data.inner]
-        if inner:
-            table = data.outer.copy()
-            for part, taken in zip(data.inner, inner, strict=True):
-                part.lower(taken, table)
-                log_det += taken.log_det
-                left -= taken.reduction
-            level: SeparateGroups | PooledGroups = _separate(table)
-        else:
-            level = self._level if pooled else self._separate
-        if isinstance(level, SeparateGroups):
-            outer = level.take(sigmas[0], derive)
-        else:
-            outer = level.take(sigmas[0])
-        return _Solved(log_det + outer.log_det, left - outer.reduction, inner, level, outer)
+        return at, combination, pull_of(at, combination)
 
     def _joined(self, covariances: list[Floats]) -> list[Floats]:
         """Return the covariance of all effects of each factor, outer first."""
@@ -321,20 +299,3 @@ class NestedLikelihood:
             Effects(modes[:, own], variance[:, own, own], loadings[:, own])
             for own in (columns.slices[term] for term in columns.terms(owner))
         )
-
-
-def _separate(table: Floats) -> SeparateGroups:
-    """Part Z2'[Z2 X y], shape (r, S, r + k + 1)."""
-    r = len(table)
-    return SeparateGroups(np.ascontiguousarray(table[:, :, :r].transpose(1, 0, 2)), table[:, :, r:])
-
-
-def _pull(at: _Solved, combination: Floats) -> Pull:
-    level = at.level
-    assert isinstance(level, SeparateGroups)
-    r, outers, m = level.sums.shape
-    modes, loadings = np.empty((r, outers)), np.empty((r, outers, m - 1))
-    for part in batches(outers, r * m):
-        effects = mix(at.outer.middle[part], level.sums[:, part])
-        modes[:, part], loadings[:, part] = effects @ combination, effects[:, :, :-1]
-    return Pull(at.outer.middle, modes, loadings)

@@ -10,16 +10,15 @@ is K [A R]. Sigma need not be positive definite as long as the covariance is.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.numerics.mixed_models.nested_algebra import batches, mix, small_product, take_out
+
 Floats = NDArray[np.float64]
 
-#: Numbers of a batch of groups: it and what is made of it stay in the processor's cache.
-_BATCH = 2**15
 #: Numbers that pooled squares may hold.
 _MOST_NUMBERS = 2**24
 
@@ -62,100 +61,6 @@ class Slopes:
         )
 
 
-def take(gram: Floats, sigma: Floats) -> tuple[Floats, Floats, Floats]:
-    """Return K, C and log|I + A Sigma| of each group.
-
-    Parameters
-    ----------
-    gram : ndarray, shape (g, q, q)
-        A.
-    sigma : ndarray, shape (q, q)
-
-    Returns
-    -------
-    inverse, middle : ndarray, shape (g, q, q)
-    log_det : ndarray, shape (g,)
-        Not a number where the covariance is not positive definite.
-    """
-    # Written out for one and two columns: LAPACK takes a microsecond for each small matrix.
-    q = len(sigma)
-    every = np.broadcast_to(sigma, gram.shape)
-    inner = small_product(gram, every)
-    inner[:, np.arange(q), np.arange(q)] += 1
-    if q == 1:
-        det, inverse = inner[:, 0, 0], 1 / inner
-    elif q == 2:
-        det = inner[:, 0, 0] * inner[:, 1, 1] - inner[:, 0, 1] * inner[:, 1, 0]
-        inverse = np.empty_like(inner)
-        inverse[:, 0, 0], inverse[:, 1, 1] = inner[:, 1, 1] / det, inner[:, 0, 0] / det
-        inverse[:, 0, 1], inverse[:, 1, 0] = -inner[:, 0, 1] / det, -inner[:, 1, 0] / det
-    else:
-        det, inverse = np.asarray(np.linalg.det(inner)), np.asarray(np.linalg.inv(inner))
-    with np.errstate(invalid="ignore", divide="ignore"):
-        log_det = np.log(det)
-    return inverse, small_product(every, inverse), log_det
-
-
-def batches(count: int, width: int) -> Iterator[slice]:
-    """Yield slices of groups, of each of which so many numbers are made.
-
-    Parameters
-    ----------
-    count, width : int
-
-    Yields
-    ------
-    slice
-    """
-    step = max(1, _BATCH // width)
-    for start in range(0, count, step):
-        yield slice(start, start + step)
-
-
-def small_product(left: Floats, right: Floats) -> Floats:
-    """Multiply each group's small matrices, numpy's own product being slow for them.
-
-    Parameters
-    ----------
-    left, right : ndarray, shapes (g, q, q)
-
-    Returns
-    -------
-    ndarray, shape (g, q, q)
-    """
-    q = left.shape[1]
-    if q > 3:
-        return left @ right
-    product = np.empty(left.shape)
-    for row in range(q):
-        for column in range(q):
-            out = left[:, row, 0] * right[:, 0, column]
-            for place in range(1, q):
-                out += left[:, row, place] * right[:, place, column]
-            product[:, row, column] = out
-    return product
-
-
-def mix(matrices: Floats, stack: Floats) -> Floats:
-    """Multiply each group's matrix and rows.
-
-    Parameters
-    ----------
-    matrices : ndarray, shape (g, a, b)
-    stack : ndarray, shape (b, g, m)
-
-    Returns
-    -------
-    ndarray, shape (a, g, m)
-    """
-    product = np.empty((matrices.shape[1], *stack.shape[1:]))
-    for row, out in enumerate(product):
-        np.multiply(matrices[:, row, 0, None], stack[0], out=out)
-        for place in range(1, len(stack)):
-            out += matrices[:, row, place, None] * stack[place]
-    return product
-
-
 @dataclass(frozen=True, slots=True)
 class SeparateGroups:
     """Groups, each by itself.
@@ -184,7 +89,7 @@ class SeparateGroups:
         -------
         Taken
         """
-        inverse, middle, log_det = take(self.gram, sigma)
+        inverse, middle, log_det = take_out(self.gram, sigma)
         q, count, m = self.sums.shape
         reduction, squares = np.zeros((m, m)), np.zeros((q * m, q * m))
         for part in batches(count, q * m):
@@ -250,7 +155,7 @@ class PooledGroups:
 
     def take(self, sigma: Floats) -> Taken:
         """Take these groups' effects out, their covariance sigma (q, q)."""
-        inverse, middle, log_det = take(self.gram, sigma)
+        inverse, middle, log_det = take_out(self.gram, sigma)
         m = self.squares.shape[-1]
         reduction = middle.ravel() @ self.squares.reshape(-1, m * m)
         return Taken(float(self.counts @ log_det), reduction.reshape(m, m), inverse, middle)

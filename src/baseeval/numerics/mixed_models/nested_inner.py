@@ -16,13 +16,12 @@ from itertools import pairwise
 import numpy as np
 from numpy.typing import NDArray
 
+from baseeval.numerics.mixed_models.nested_algebra import batches, mix, small_product
 from baseeval.numerics.mixed_models.nested_groups import (
     PooledGroups,
     SeparateGroups,
     Slopes,
     Taken,
-    batches,
-    mix,
 )
 from baseeval.numerics.mixed_models.nested_patterns import Pattern
 from baseeval.numerics.mixed_models.nested_reader import group_sums
@@ -148,7 +147,7 @@ class SingleInner:
 
     def lower(self, taken: Taken, table: Floats) -> None:
         """Take sums of B_i'C_i R_i from the outer groups' Z2'[Z2 X y], shape (r, S, r + m)."""
-        weights = self.crosses.transpose(0, 2, 1) @ taken.middle
+        weights = small_product(self.crosses.transpose(0, 2, 1), taken.middle)
         starts = np.append(0, np.flatnonzero(self.places[1:] != self.places[:-1]) + 1)
         for row, sums in enumerate(self.groups.sums):
             table[:, self.places[starts]] -= group_sums(weights[:, :, row], starts, sums)
@@ -165,9 +164,10 @@ class SingleInner:
             scores += score @ score.T
             flat = mix(inverse, swept).transpose(1, 0, 2).reshape(-1, q * p)
             squares += flat.T @ flat
-            within = inverse @ self.crosses[part]
-            lost = within @ pull.middle[self.places[part]] @ within.transpose(0, 2, 1)
-            shapes += (inverse @ self.groups.gram[part] - lost).sum(axis=0)
+            within = small_product(inverse, self.crosses[part])
+            pulled = small_product(within, pull.middle[self.places[part]])
+            shapes += small_product(inverse, self.groups.gram[part]).sum(axis=0)
+            shapes -= np.tensordot(pulled, within, ((0, 2), (0, 2)))
         fades = np.einsum("ambn,mn->ab", squares.reshape(q, p, q, p), spread[:p, :p])
         return Slopes(shapes, scores, fades)
 

@@ -167,9 +167,9 @@ def slopes(function: Callable[[Floats], Floats], at: Floats) -> Floats:
     -------
     ndarray, shape (m, ...)
     """
-    found = []
+    found = np.empty((len(at), *function(at).shape))
     for place in range(len(at)):
         step = at.astype(complex)
         step[place] += 1j * _STEP
-        found.append(np.imag(function(step)) / _STEP)
-    return np.array(found)
+        found[place] = np.imag(function(step)) / _STEP
+    return found

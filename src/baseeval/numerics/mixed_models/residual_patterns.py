@@ -81,7 +81,8 @@ def sum_patterns(
     pieces: list[Floats] = []
     piece_school: list[Ints] = []
     piece_entry: list[Ints] = []
-    start = 0
+    start, q = 0, z.shape[1]
+    both = np.hstack([z, columns])
     for size in np.unique(held):
         rows = order[starts[held == size][:, None] + np.arange(size)]
         found, which, count = np.unique(
@@ -92,17 +93,17 @@ def sum_patterns(
         for place in range(len(found)):
             own = rows[which.ravel() == place]
             here, ends = np.unique(schools[own[:, 0]], return_index=True)
+            waves = [both[own[:, a]] for a in range(size)]
             for a in range(size):
                 for b in range(a, size):
-                    total = columns[own[:, a]].T @ columns[own[:, b]]
+                    total = waves[a][:, q:].T @ waves[b][:, q:]
                     sums.append(total if a == b else total + total.T)
-                    if z.shape[1]:
-                        pieces.append(_by_school(columns, z, own[:, a], own[:, b], ends))
+                    if q:
+                        pieces.append(_by_school(waves[a], waves[b], q, ends, a == b))
                         piece_school.append(here)
                         piece_entry.append(np.full(len(here), len(entries)))
                     entries.append((start + a * size + b, start + b * size + a))
             start += size**2
-    q, c = z.shape[1], columns.shape[1]
     by_school = [np.concatenate(part) for part in (piece_school, piece_entry) if part]
     by_school = by_school or [np.empty(0, dtype=np.intp)] * 2
     sorting = np.argsort(by_school[0], kind="stable")
@@ -116,14 +117,13 @@ def sum_patterns(
         schools=int(schools.max()) + 1,
         piece_school=by_school[0][sorting],
         piece_entry=by_school[1][sorting],
-        pieces=np.concatenate([np.empty((0, q, q + c)), *pieces])[sorting],
+        pieces=np.concatenate([np.empty((0, q, both.shape[1])), *pieces])[sorting],
     )
 
 
-def _by_school(columns: Floats, z: Floats, first: Ints, second: Ints, ends: Ints) -> Floats:
+def _by_school(first: Floats, second: Floats, q: int, ends: Ints, same: bool) -> Floats:
     """Return sums by school of z_a [z x y]_b', and of its mirror image where a differs from b."""
-    both = np.hstack([z, columns])
-    made = z[first][:, :, None] * both[second][:, None, :]
-    if not np.array_equal(first, second):
-        made += z[second][:, :, None] * both[first][:, None, :]
+    made = first[:, :q, None] * second[:, None, :]
+    if not same:
+        made += second[:, :q, None] * first[:, None, :]
     return np.asarray(np.add.reduceat(made, ends, axis=0))

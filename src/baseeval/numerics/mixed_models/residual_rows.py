@@ -16,8 +16,6 @@ from baseeval.numerics.mixed_models.templates import Template
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
-#: Bytes that the sums by school and pattern may take.
-_MOST_BYTES = 4 << 30
 #: Occasions of pupils' columns may differ by this, relatively, and count as the same.
 _SAME = 1e-9
 
@@ -98,23 +96,21 @@ def wave_likelihood(
         Where the rows do not suit the structure, or cannot tell its parameters
         apart: all that is wrong, at once.
     """
-    times, occasion = np.unique(rows.times, return_inverse=True)
-    strata = np.zeros(len(rows.y), dtype=np.intp) if rows.strata is None else rows.strata
     schools = np.zeros(len(rows.y), dtype=np.intp) if rows.schools is None else rows.schools
-    held, cells = np.unique(np.stack([occasion.ravel(), strata]), axis=1, return_inverse=True)
+    times, held, cells = find_cells(rows)
+    occasion = held[0][cells]
     form = ResidualForm(
         correlation=structure.correlation,
         by_occasion=structure.by_occasion,
         by_stratum=structure.by_stratum,
-        times=times.astype(np.intp),
-        strata=int(strata.max()) + 1,
+        times=times,
+        strata=int(held[1].max()) + 1,
         occasion=held[0],
         stratum=held[1],
         most=int(np.bincount(rows.pupils).max()),
     )
-    cells = cells.ravel()
     of_cells = _first_of(rows.pupil_z, cells)
-    problems = _problems(rows, form, occasion.ravel(), cells, of_cells, pupil)
+    problems = _problems(rows, form, occasion, cells, of_cells, pupil)
     if problems:
         raise ValueError("\n".join(problems))
     coordinates = make_coordinates(_sums(rows.x, rows.y, intercept))
@@ -137,6 +133,29 @@ def _units(template: Template | None, z: Floats | None) -> Floats:
     held = np.bincount(template.parameter, (z**2).mean(axis=0)[template.rows], template.count)
     found = np.sqrt(held / np.bincount(template.parameter, minlength=template.count))
     return np.where(found > 0, found, 1.0)
+
+
+def find_cells(rows: WaveRows) -> tuple[Ints, Ints, Ints]:
+    """Find the occasions, and the cells of an occasion in a stratum.
+
+    Parameters
+    ----------
+    rows : WaveRows
+
+    Returns
+    -------
+    times : ndarray of int, shape (T,)
+        The occasions, in order.
+    held : ndarray of int, shape (2, c)
+        Place in `times`, and stratum, of each cell.
+    cells : ndarray of int, shape (n,)
+        Cell of each row.
+    """
+    times, occasion = np.unique(rows.times, return_inverse=True)
+    strata = np.zeros(len(rows.y), dtype=np.intp) if rows.strata is None else rows.strata
+    pairs = np.stack([occasion.ravel(), strata])
+    held, cells = np.unique(pairs, axis=1, return_inverse=True)
+    return times.astype(np.intp), held, cells.ravel()
 
 
 def _sums(x: Floats, y: Floats, intercept: int | None) -> Sums:

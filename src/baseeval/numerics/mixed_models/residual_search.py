@@ -56,6 +56,30 @@ def residual_deviance(at: ResidualProfile, free: int, reml: bool) -> float:
     return float(value + (np.linalg.slogdet(at.information)[1] if reml else 0.0))
 
 
+def residual_gradient(
+    likelihood: ResidualLikelihood, psi: Floats, at: ResidualProfile, sigma2: float, reml: bool
+) -> Floats:
+    """Return the derivative of the deviance with respect to psi at a given sigma^2.
+
+    Parameters
+    ----------
+    likelihood : ResidualLikelihood
+    psi : ndarray, shape (m,)
+    at : ResidualProfile
+    sigma2 : float
+        rss / free gives the derivative of the profiled deviance.
+    reml : bool
+
+    Returns
+    -------
+    ndarray, shape (m,)
+    """
+    of_gram = np.outer(at.contrast, at.contrast) / sigma2
+    if reml:
+        of_gram[:-1, :-1] += np.linalg.inv(at.information)
+    return likelihood.pull(psi, at, of_gram, 1.0)
+
+
 def at_boundary(likelihood: ResidualLikelihood, psi: Floats) -> NDArray[np.bool_]:
     """Return, for each parameter, whether it is a variance at zero."""
     model = likelihood.model
@@ -91,7 +115,7 @@ def curvature(
     def slope(place: Floats) -> Floats:
         at = likelihood.profile(place[:-1])
         sigma2 = float(np.exp(place[-1]))
-        own = _gradient(likelihood, place[:-1], at, sigma2, reml)[inside]
+        own = residual_gradient(likelihood, place[:-1], at, sigma2, reml)[inside]
         return np.append(own, free - at.rss / sigma2)
 
     middle = np.append(psi, 2 * np.log(sigma))
@@ -114,23 +138,13 @@ def _starts(likelihood: ResidualLikelihood) -> Iterator[Floats]:
             yield psi
 
 
-def _gradient(
-    likelihood: ResidualLikelihood, psi: Floats, at: ResidualProfile, sigma2: float, reml: bool
-) -> Floats:
-    """Return the derivative of the deviance with respect to psi at a given sigma^2."""
-    of_gram = np.outer(at.contrast, at.contrast) / sigma2
-    if reml:
-        of_gram[:-1, :-1] += np.linalg.inv(at.information)
-    return likelihood.pull(psi, at, of_gram, 1.0)
-
-
 def _value(likelihood: ResidualLikelihood, psi: Floats, reml: bool) -> tuple[float, Floats]:
     """Return the profiled deviance and its gradient."""
     free = free_count(likelihood, reml)
     try:
         at = likelihood.profile(psi)
         value = residual_deviance(at, free, reml)
-        return value, _gradient(likelihood, psi, at, at.rss / free, reml)
+        return value, residual_gradient(likelihood, psi, at, at.rss / free, reml)
     except np.linalg.LinAlgError:
         return _NOWHERE, np.zeros_like(psi)
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from baseeval.numerics.mixed_models.residual_forms import slopes
+from baseeval.numerics.mixed_models.residual_forms import ResidualForm, slopes
 from baseeval.numerics.mixed_models.residual_likelihood import ResidualLikelihood, ResidualProfile
 from baseeval.numerics.mixed_models.residual_rows import (
     ResidualStructure,
@@ -53,6 +53,9 @@ class ResidualFit:
         Correlations, and ratios of standard deviations.
     values_vcov : ndarray
         Their covariance, from the curvature of the likelihood; NaN where it has none.
+    information : ndarray
+        Of psi, variances at zero left out, and log sigma^2: half the second derivative of the
+        deviance, whose inverse is their covariance.
     loglik : float
         REML or ML log-likelihood, with the constants of lme4 and nlme.
     singular : bool
@@ -71,6 +74,7 @@ class ResidualFit:
     names: list[str]
     values: Floats
     values_vcov: Floats
+    information: Floats
     loglik: float
     singular: bool
     converged: bool
@@ -119,20 +123,13 @@ class ResidualFit:
                 "Satterthwaite degrees of freedom do not hold at a singular fit: a variance is "
                 "estimated at zero, or residuals are tied together. Use CR2 by school."
             )
-        inside = np.ones(len(self.psi), dtype=bool)
-        bend = curvature(self.likelihood, self.psi, self.sigma_inside, self.reml, inside)
         turned = self.likelihood.coordinates.to_beta.T @ contrast
         load = np.linalg.solve(self.at.information, turned)
         variance = float(turned @ load)
         of_gram = np.zeros((len(load) + 1,) * 2)
         of_gram[:-1, :-1] = -np.outer(load, load)
         slope = np.append(self.likelihood.pull(self.psi, self.at, of_gram, 0.0), variance)
-        return float(2 * variance**2 / (slope @ np.linalg.solve(bend, slope)))
-
-    @property
-    def sigma_inside(self) -> float:
-        """Return the residual standard deviation in the unit of the coordinates."""
-        return self.sigma / self.likelihood.coordinates.scale
+        return float(2 * variance**2 / (slope @ np.linalg.solve(self.information, slope)))
 
 
 def fit_residual_structure(
@@ -193,6 +190,7 @@ def _finish(
         loglik += inside.log_det
     phi = model.parts(psi)[2]
     at_zero = at_boundary(likelihood, psi)
+    information = curvature(likelihood, psi, sigma, reml, ~at_zero)
     whole = model.form.matrix(phi)
     tied = any(
         bool(np.any(np.linalg.eigvalsh(whole[cells[:, :, None], cells[:, None, :]]) < _TIED))
@@ -208,7 +206,8 @@ def _finish(
         sigma=sigma * inside.scale,
         names=model.form.names(),
         values=model.form.natural(phi),
-        values_vcov=_values_vcov(likelihood, psi, sigma, reml, ~at_zero),
+        values_vcov=_values_vcov(model.form, phi, information),
+        information=information,
         loglik=float(loglik),
         singular=bool(at_zero.any() or tied),
         converged=converged,
@@ -219,21 +218,11 @@ def _finish(
     )
 
 
-def _values_vcov(
-    likelihood: ResidualLikelihood,
-    psi: Floats,
-    sigma: float,
-    reml: bool,
-    inside: NDArray[np.bool_],
-) -> Floats:
+def _values_vcov(form: ResidualForm, phi: Floats, information: Floats) -> Floats:
     """Return the covariance of correlations and ratios, by the delta method."""
-    form = likelihood.model.form
     count = form.count
-    if count == 0:
-        return np.zeros((0, 0))
-    bend = curvature(likelihood, psi, sigma, reml, inside)
-    if np.linalg.eigvalsh(bend)[0] <= 0:
+    if np.linalg.eigvalsh(information)[0] <= 0:
         return np.full((count, count), np.nan)
-    of_phi = np.linalg.inv(bend)[-1 - count : -1, -1 - count : -1]
-    turn = slopes(form.natural, psi[-count:])
+    of_phi = np.linalg.inv(information)[-1 - count : -1, -1 - count : -1]
+    turn = slopes(form.natural, phi)
     return np.asarray(turn.T @ of_phi @ turn)

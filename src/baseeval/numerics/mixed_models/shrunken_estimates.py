@@ -34,8 +34,6 @@ Floats = NDArray[np.float64]
 #: Degrees of freedom of the points' distribution: its tails are heavier than the likelihood's.
 _TAILS = 5
 _STEP = 1e-4
-#: A standard deviation so large, in theta's unit, that nothing is shrunken.
-_LARGE = 1e3
 #: A point with less than this of the largest weight is left out.
 _NOTHING = 1e-9
 _HALVINGS = 40
@@ -51,8 +49,6 @@ class ShrunkenEffects:
         At the fitted theta.
     given : ndarray
         Standard deviation of the prediction error, theta and sigma taken as known.
-    alone : ndarray
-        What each level's own rows say, not shrunken at all.
     mean, deviation : ndarray
         Of the effect, all parameters integrated out.
     low, high : ndarray
@@ -63,7 +59,6 @@ class ShrunkenEffects:
 
     modes: Floats
     given: Floats
-    alone: Floats
     mean: Floats
     deviation: Floats
     low: Floats
@@ -106,7 +101,6 @@ def shrunken(
     turned = added @ likelihood.coordinates.to_beta
     # Beta is held from a least-squares fit on; what that fit adds comes back at the end.
     start = added @ fit.beta - unit * turned @ fit.at.beta
-    wide = np.where(likelihood.layout.diagonal, _LARGE * theta_scale(likelihood), 0.0)
     points = variance_points(likelihood, log2_points)
     weights = np.array([point.weight for point in points])
     free = free_rows(likelihood, reml=True)
@@ -119,11 +113,10 @@ def shrunken(
     mean = np.einsum("i,igq->gq", weights, centre)
     square = scale**2 * free / max(free - 2, 1) + (centre - mean) ** 2
     ends = [_quantile(centre, scale, weights, free, (1 + s * level) / 2) for s in (-1, 1)]
-    at_fit, apart = likelihood.effects(fit.theta)[term], likelihood.effects(wide)[term]
+    at_fit = likelihood.effects(fit.theta)[term]
     return ShrunkenEffects(
         modes=start + unit * (at_fit.modes + turned @ fit.at.beta),
         given=_error(at_fit, fit.at, turned, fit.sigma),
-        alone=start + unit * (apart.modes + turned @ likelihood.profile(wide).beta),
         mean=start + unit * mean,
         deviation=unit * np.sqrt(np.einsum("i,igq->gq", weights, square)),
         low=start + unit * ends[0],

@@ -97,6 +97,34 @@ def diagonal_template(parameter: Sequence[int] | Ints) -> Template:
     return Template(len(parameter), diagonal, diagonal, np.asarray(parameter, dtype=np.intp))
 
 
+def join_templates(templates: Sequence[Template]) -> Template:
+    """Return several terms of one factor as one, effects of different terms uncorrelated.
+
+    Parameters
+    ----------
+    templates : sequence of Template
+
+    Returns
+    -------
+    Template
+        Of the terms' columns side by side, parameters in their order.
+
+    Examples
+    --------
+    >>> join_templates([full_template(1), full_template(1)]).factor(np.array([2.0, 3.0])).tolist()
+    [[2.0, 0.0], [0.0, 3.0]]
+    """
+    sizes = np.cumsum([0, *(template.size for template in templates)])
+    counts = np.cumsum([0, *(template.count for template in templates)])
+    placed = list(zip(templates, sizes, counts, strict=False))
+    return Template(
+        int(sizes[-1]),
+        np.concatenate([template.rows + size for template, size, _ in placed]),
+        np.concatenate([template.columns + size for template, size, _ in placed]),
+        np.concatenate([template.parameter + count for template, _, count in placed]),
+    )
+
+
 @dataclass(frozen=True)
 class Layout:
     """The random terms of a model, whose parameters follow one another in theta.

@@ -95,4 +95,4 @@ def carry_estimation(
     own, curvatures = fit.scores.scores, fit.scores.curvatures
     owed[: len(own)] += own
     more = np.zeros((len(owed) - len(own), *curvatures.shape[1:]))
-    return SchoolScores(owed, np.concatenate([curvatures, more]))
+    return SchoolScores(owed, np.concatenate([curvatures, more]), fit.scores.coefficients)

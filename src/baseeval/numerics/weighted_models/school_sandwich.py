@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -23,10 +23,13 @@ class SchoolScores:
         Columns add up to zero.
     curvatures : ndarray, shape (G, d, d)
         Minus the derivative of each school's scores.
+    coefficients : int
+        How many of the parameters, the first, are coefficients.
     """
 
     scores: Floats
     curvatures: Floats
+    coefficients: int
 
     @property
     def bread(self) -> Floats:
@@ -52,29 +55,35 @@ class SchoolScores:
         return np.asarray(factor * moved.T @ moved)
 
     def jackknife(self) -> Floats:
-        """Return the jackknife covariance over schools, each left out by one Newton step.
+        """Return the coefficients' jackknife covariance, each school left out by one Newton step.
 
         Returns
         -------
-        ndarray, shape (d, d)
+        ndarray, shape (k, k)
             (G - 1) / G times the sum of squared steps; exact for linear
-            estimators (Bell and McCaffrey 2002). NaN where an estimate needs one
-            of the schools.
+            estimators (Bell and McCaffrey 2002). Other parameters are held: without
+            one of few schools a variance may have no maximum. NaN where a
+            coefficient needs one of the schools.
         """
-        schools = len(self.scores)
-        total = self.curvatures.sum(axis=0)
-        left = total - self.curvatures
+        schools, k = len(self.scores), self.coefficients
+        own = self.curvatures[:, :k, :k]
+        total = own.sum(axis=0)
+        left = total - own
         unit = np.sqrt(np.abs(np.diagonal(total)))
         if np.linalg.cond(left / np.outer(unit, unit)).max() > _NEEDED:
             return np.full(left.shape[1:], np.nan)
-        moved = np.linalg.solve(left, self.scores[:, :, None])[:, :, 0]
+        moved = np.linalg.solve(left, self.scores[:, :k, None])[:, :, 0]
         return np.asarray((schools - 1) / schools * moved.T @ moved)
 
     def turned(self, matrix: Floats) -> SchoolScores:
         """Return the scores of parameters that are `matrix` @ these, shape (d, d)."""
         back = np.linalg.inv(matrix)
-        return SchoolScores(self.scores @ back, back.T @ self.curvatures @ back)
+        return replace(self, scores=self.scores @ back, curvatures=back.T @ self.curvatures @ back)
 
     def without(self, free: NDArray[np.bool_]) -> SchoolScores:
-        """Return the scores of some parameters, the others held where they are."""
-        return SchoolScores(self.scores[:, free], self.curvatures[:, free][:, :, free])
+        """Return the scores of some parameters, the others held where they are, shape (d,)."""
+        return SchoolScores(
+            self.scores[:, free],
+            self.curvatures[:, free][:, :, free],
+            int(free[: self.coefficients].sum()),
+        )

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from baseeval.numerics.cr2 import ClusterParts
-from baseeval.numerics.weighted_models.pseudo_likelihood import (
+from baseeval.numerics.weighted_models.group_products import (
     shrink,
     starts_of,
     sums_of_products,

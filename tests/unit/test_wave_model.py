@@ -1,0 +1,82 @@
+"""Correlated residuals by formula: the kernel's answer, names, and what is refused."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from numpy.testing import assert_allclose
+
+import baseeval as be
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    rng = np.random.default_rng(7)
+    pupils = 60
+    shocks = rng.normal(size=(pupils, 3))
+    for wave in (1, 2):
+        shocks[:, wave] = 0.6 * shocks[:, wave - 1] + 0.8 * shocks[:, wave]
+    table = pd.DataFrame({"pupil": np.repeat(np.arange(pupils), 3), "wave": [1, 2, 3] * pupils})
+    table["school"] = table.pupil // 6
+    table["arm"] = np.where(table.pupil % 2, "base", "host")
+    table["y"] = shocks.ravel() * np.where(table.arm == "base", 1.6, 1.0) + 0.3 * table.wave
+    table.loc[rng.random(len(table)) < 0.1, "y"] = np.nan
+    table.loc[5, "wave"] = None
+    return table.sample(frac=1, random_state=1)
+
+
+def dense_loglik(fit: Any, kept: pd.DataFrame) -> float:
+    """The REML log-likelihood at the fit's own covariance, from whole matrices."""
+    places = {wave: k for k, wave in enumerate([1, 2, 3])}
+    cells = kept.wave.map(places).to_numpy() * 2 + (kept.arm == "host").to_numpy()
+    same_pupil = kept.pupil.to_numpy()[:, None] == kept.pupil.to_numpy()
+    same_school = kept.school.to_numpy()[:, None] == kept.school.to_numpy()
+    v = fit.residual_covariance[np.ix_(cells, cells)] * same_pupil
+    v = v + fit.variance.variance_or_covariance[0] * same_school
+    x = np.column_stack([np.ones(len(kept)), kept.wave])
+    solved = np.linalg.solve(v, x)
+    information = x.T @ solved
+    left = kept.y - x @ np.linalg.solve(information, solved.T @ kept.y)
+    free = len(kept) - 2
+    log_det = np.linalg.slogdet(v)[1] + np.linalg.slogdet(information)[1]
+    return -(free * np.log(2 * np.pi) + log_det + left @ np.linalg.solve(v, left)) / 2
+
+
+def test_the_likelihood_is_that_of_its_covariance(frame: pd.DataFrame) -> None:
+    fit = be.fit_waves("y ~ wave + (1 | school)", frame, pupil="pupil", wave="wave", by="arm")
+    kept = frame.dropna(subset=["y", "wave"])
+    assert fit.rows.n == len(kept)
+    assert_allclose(fit.loglik, dense_loglik(fit, kept), rtol=1e-9)
+    assert fit.residual.parameter.tolist() == ["correlation", "sd ratio host"]
+    assert 0.35 < fit.residual.estimate[0] < 0.8
+    assert 0.4 < fit.residual.estimate[1] < 0.9
+    assert "residuals ar1" in fit.summary()
+
+
+def test_more_freedom_fits_no_worse(frame: pd.DataFrame) -> None:
+    settings = [
+        ("independent", False),
+        ("exchangeable", False),
+        ("ar1", False),
+        ("ar1", True),
+        ("unstructured", True),
+    ]
+    found = [
+        be.fit_waves("y ~ wave", frame, pupil="pupil", wave="wave", correlation=kind, by_wave=each)
+        for kind, each in settings
+    ]
+    alone, alike, near, near_by_wave, free = (fit.loglik for fit in found)
+    assert alone < alike < free
+    assert alone < near <= near_by_wave <= free
+    exchangeable = be.fit_mixed("y ~ wave + (1 | pupil)", frame, df=None)
+    assert_allclose(alike, exchangeable.loglik, rtol=1e-8)
+
+
+def test_what_cannot_be_is_refused(frame: pd.DataFrame) -> None:
+    with pytest.raises(be.DataError, match="not whole numbers"):
+        be.fit_waves("y ~ 1", frame.assign(wave=frame.wave / 2), pupil="pupil", wave="wave")
+    with pytest.raises(be.UsageError, match="one term of the school"):
+        be.fit_waves("y ~ wave + (1 | school) + (1 | arm)", frame, pupil="pupil", wave="wave")
