@@ -75,6 +75,17 @@ def test_more_freedom_fits_no_worse(frame: pd.DataFrame) -> None:
     assert_allclose(alike, exchangeable.loglik, rtol=1e-8)
 
 
+def test_robust_errors_are_by_the_widest_groups(frame: pd.DataFrame) -> None:
+    formula, names = "y ~ wave + arm", {"pupil": "pupil", "wave": "wave"}
+    plain = be.fit_waves(formula, frame, **names)
+    robust = be.fit_waves(formula, frame, **names, df="cr2_satterthwaite")
+    by_school = be.fit_waves(f"{formula} + (1 | school)", frame, **names, df="cr2_satterthwaite")
+    assert_allclose(robust.fixed.estimate, plain.fixed.estimate, rtol=1e-12)
+    assert_allclose(robust.fixed.std_error, plain.fixed.std_error, rtol=0.4)
+    assert (robust.fixed.df > 20).all()  # of some sixty pupils
+    assert (by_school.fixed.df < 10).all()  # of ten schools
+
+
 def test_what_cannot_be_is_refused(frame: pd.DataFrame) -> None:
     with pytest.raises(be.DataError, match="not whole numbers"):
         be.fit_waves("y ~ 1", frame.assign(wave=frame.wave / 2), pupil="pupil", wave="wave")

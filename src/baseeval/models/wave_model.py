@@ -19,13 +19,17 @@ from baseeval.models.linear_model import enough_rows
 from baseeval.models.model_rows import ModelRows, read_rows
 from baseeval.models.summary_text import summary_text
 from baseeval.models.term_tables import fixed_table, labelled, variance_table
+from baseeval.numerics.cr2 import cr2
+from baseeval.numerics.mixed_models.residual_robust import residual_parts
 from baseeval.numerics.mixed_models.residual_rows import ResidualStructure, WaveRows
 from baseeval.numerics.mixed_models.residual_structures import ResidualFit, fit_residual_structure
 from baseeval.numerics.mixed_models.templates import Template, full_template
 from baseeval.numerics.one_thread import one_thread
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
+_INFERENCES = ("satterthwaite", "cr2_satterthwaite")
 _CORRELATIONS = ("independent", "ar1", "exchangeable", "unstructured")
 
 
@@ -94,6 +98,7 @@ def fit_waves(
     by_wave: bool = False,
     by: str | None = None,
     reml: bool = True,
+    df: str = "satterthwaite",
 ) -> WaveModel:
     """Fit a linear model whose residuals are correlated within a pupil.
 
@@ -113,6 +118,9 @@ def fit_waves(
     by : str, optional
         Column of categories, such as the arm, between which it differs.
     reml : bool
+    df : str
+        satterthwaite (missing where the fit is singular), or cr2_satterthwaite: errors
+        robust by the random term's groups, else by pupil, with their own df.
 
     Returns
     -------
@@ -135,6 +143,7 @@ def fit_waves(
     (['correlation'], True)
     """
     check_choice("correlation", correlation, _CORRELATIONS)
+    check_choice("df", df, _INFERENCES)
     beside, times = _complete(data, [pupil, wave, *([] if by is None else [by])], wave)
     rows = read_rows(formula, beside, cluster=pupil)
     assert rows.cluster is not None
@@ -174,32 +183,32 @@ def fit_waves(
         raise EstimationError(
             Problem(formula, "the likelihood has no maximum that could be found", "Simplify it.")
         )
-    return _model(rows, fit, correlation, school, said)
+    clusters = taken.pupils if taken.schools is None else taken.schools
+    vcov, freedom = _inference(fit, taken, clusters, df)
+    return _model(rows, fit, vcov, freedom, correlation, school, said)
 
 
 def _model(
     rows: ModelRows,
     fit: ResidualFit,
+    vcov: Floats,
+    freedom: Floats,
     correlation: str,
     school: int | None,
     said: Mapping[str, str],
 ) -> WaveModel:
     kept = fit.likelihood.coordinates.kept
-    lines = np.eye(len(kept))
-    freedom = np.full(len(kept), np.nan)
-    if not fit.singular:
-        freedom = np.array([fit.satterthwaite(line) for line in lines])
     of_school, of_pupil = fit.covariances
     covariances = [of_school if k == school else of_pupil for k in range(len(rows.random))]
     errors = np.sqrt(np.maximum(np.diag(fit.values_vcov), 0)) if len(fit.values) else np.empty(0)
     return WaveModel(
-        fixed_table(rows.terms, kept, fit.beta, np.sqrt(np.diag(fit.vcov)), freedom),
+        fixed_table(rows.terms, kept, fit.beta, np.sqrt(np.diag(vcov)), freedom),
         pd.DataFrame(
             {"parameter": _named(fit.names, said), "estimate": fit.values, "std_error": errors}
         ),
         variance_table(rows, covariances, fit.sigma),
         fit.residual_covariance,
-        labelled(fit.vcov, rows.terms, kept),
+        labelled(vcov, rows.terms, kept),
         fit.loglik,
         fit.singular,
         fit.converged,
@@ -207,6 +216,16 @@ def _model(
         fit,
         rows,
     )
+
+
+def _inference(fit: ResidualFit, rows: WaveRows, clusters: Ints, df: str) -> tuple[Floats, Floats]:
+    lines = np.eye(len(fit.beta))
+    if df == "cr2_satterthwaite":
+        robust = cr2(residual_parts(fit, rows, clusters))
+        return robust.vcov, np.array([robust.df(line) for line in lines])
+    if fit.singular:
+        return fit.vcov, np.full(len(lines), np.nan)
+    return fit.vcov, np.array([fit.satterthwaite(line) for line in lines])
 
 
 def _named(names: list[str], said: Mapping[str, str]) -> list[str]:
