@@ -5,11 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import t as student
 
 from baseeval.models.model_rows import ModelRows
-from baseeval.numerics.cr2 import t_interval
 
 Floats = NDArray[np.float64]
+
+_COLUMNS = ["estimate", "std_error", "df", "statistic", "p_value", "ci_low", "ci_high"]
 
 
 def fixed_table(
@@ -29,13 +31,16 @@ def fixed_table(
     pandas.DataFrame
         A term that was not fitted has an empty row.
     """
-    columns = ["estimate", "std_error", "df", "statistic", "p_value", "ci_low", "ci_high"]
-    held = np.full((len(terms), len(columns)), np.nan)
-    for place, estimate, error, df in zip(kept, beta, errors, freedom, strict=True):
-        made = t_interval(float(estimate), float(error), float(df))
-        ratio = estimate / error if error > 0 else np.nan
-        held[place] = [estimate, error, df, ratio, made.p_value, made.low, made.high]
-    table = pd.DataFrame(held, columns=columns)
+    error = np.where(errors > 0, errors, np.nan)
+    df = np.where(np.isnan(error), np.nan, freedom)
+    statistic = beta / error
+    p_value = 2 * student.sf(np.abs(statistic), df)
+    wide = student.ppf(0.975, df) * error
+    held = np.full((len(terms), len(_COLUMNS)), np.nan)
+    held[kept] = np.column_stack(
+        [beta, errors, freedom, statistic, p_value, beta - wide, beta + wide]
+    )
+    table = pd.DataFrame(held, columns=_COLUMNS)
     table.insert(0, "term", pd.Series(terms, dtype="str"))
     return table
 

@@ -24,13 +24,15 @@ from baseeval.numerics.mixed_models.theta_scale import theta_scale
 Floats = NDArray[np.float64]
 
 #: Standard deviation over sigma from which a search starts, its column at unit root mean square.
-_START = 0.5
+_START = 0.2
 #: Those by which effects on the boundary are made to vary to see whether the deviance falls.
 _INSIDE = (0.1, 0.03, 0.3, 1.0, 0.01, 0.003)
+#: A diagonal entry below this is near enough to zero to look whether the deviance falls inwards.
+_NEAR = 0.01
 #: How often a search may leave the boundary, and the fall that is worth it.
 _RESTARTS, _GAIN = 10, 1e-9
 #: The first step of a descent is one over this.
-_STRETCH = 5.0
+_STRETCH = 10.0
 #: A diagonal entry below this, its column at unit root mean square, is a variance at zero.
 SINGULAR = 1e-5
 #: Where this share of the variance or less is left, a model reproduces the data: the likelihood
@@ -223,7 +225,8 @@ class _Search:
         the gradient, 2 K L, cannot show one. Otherwise Sigma grows by a multiple
         of v v', v the eigenvector.
         """
-        if not is_singular(self.likelihood, theta) or self.penalty is not None:
+        near = self.layout.diagonal & (np.abs(theta) < _NEAR * self.unit)
+        if not near.any() or self.penalty is not None:
             return None
         at = self.likelihood.profile(theta)
         slopes = covariance_slopes(at, at.rss / free_rows(self.likelihood, self.reml), self.reml)
