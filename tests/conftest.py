@@ -6,7 +6,13 @@ import os
 from pathlib import Path
 
 import pytest
+import scipy.linalg  # noqa: F401  (loads the library whose threads are limited)
 from hypothesis import settings
+from threadpoolctl import threadpool_limits
+
+# Tests share the cores: a library that takes them all makes each slower, and commands they start.
+threadpool_limits(1, user_api="blas")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 # The same draws every time, so that a failure is a fault of the change and not of the day.
 # HYPOTHESIS_PROFILE=search draws anew: run it now and then, and keep what it finds as a test.

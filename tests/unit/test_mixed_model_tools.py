@@ -148,6 +148,71 @@ def test_larger_models_are_compared_with_smaller(frame: pd.DataFrame) -> None:
     assert_allclose(found.statistic, 2 * (effects.loglik - small.loglik), rtol=1e-9)
 
 
+def test_models_that_are_not_nested_are_not_compared(frame: pd.DataFrame) -> None:
+    by_prior = be.fit_mixed("maths ~ prior + (1 | school)", frame, reml=False)
+    others = {
+        "terms that": be.fit_mixed("maths ~ wave + sex + (1 | school)", frame, reml=False),
+        "random terms": be.fit_mixed("maths ~ prior + wave + (1 | pupil)", frame, reml=False),
+        "outcomes": be.fit_mixed("wave ~ prior + sex + (1 | school)", frame, reml=False),
+    }
+    for why, other in others.items():
+        with pytest.raises(be.UsageError, match=why):
+            by_prior.compare(other)
+    with pytest.raises(be.UsageError, match="between 0 and 1"):
+        by_prior.profile_intervals(level=95)
+    with pytest.raises(be.UsageError, match="one at least"):
+        by_prior.bootstrap(draws=0)
+
+
+def test_outcomes_that_a_model_reproduces_are_refused(frame: pd.DataFrame) -> None:
+    own = pd.factorize(frame.school)[0]
+    for exact in (own, 3 * frame.prior + own, 2 * frame.prior):
+        for random in ("(1 | school)", "(1 + wave | pupil) + (1 | school)"):
+            with pytest.raises(be.EstimationError, match="no maximum"):
+                be.fit_mixed(f"y ~ prior + {random}", frame.assign(y=exact.astype(float)))
+
+
+def test_an_offset_is_read_again_for_new_rows(frame: pd.DataFrame) -> None:
+    with_it = frame.assign(o=2.0 * frame.wave)
+    model = be.fit_mixed("maths ~ prior + (1 | school)", with_it, offset="o")
+    kept = with_it.dropna(subset="maths")
+    assert_allclose(model.predict(kept), model.predict(), atol=1e-12)
+    with pytest.raises(be.UsageError, match="new rows do not have it"):
+        model.predict(frame)
+
+
+def test_levels_that_read_alike_stay_apart(frame: pd.DataFrame) -> None:
+    labels = [5, "5", 6, 7, 8, 9, 1, 2]
+    mixed = frame.school.map(dict(zip(sorted(frame.school.unique()), labels, strict=True)))
+    table = frame.assign(school=mixed.astype(object)).dropna(subset="maths")
+    model = be.fit_mixed("maths ~ prior + (1 | school)", table)
+    assert_allclose(model.predict(table), model.predict(), atol=1e-12)
+    hashed = pd.factorize(frame.school)[0].astype(np.uint64) + np.uint64(2**63 + 11)
+    same = be.fit_mixed("maths ~ prior + (1 | school)", frame.assign(school=hashed))
+    assert_allclose(same.loglik, be.fit_mixed("maths ~ prior + (1 | school)", frame).loglik)
+
+
+def test_marginal_means_beside_numbers_made_categories(frame: pd.DataFrame) -> None:
+    model = be.fit_mixed("maths ~ arm + C(wave) + prior + (1 | school)", frame, df=None)
+    means, _ = model.marginal_means("arm")
+    kept = frame.dropna(subset="maths")
+    rows = kept.head(3).assign(arm="base", prior=kept.prior.mean(), wave=[1, 2, 3])
+    assert_allclose(means.estimate[0], model.predict(rows, conditional=False).mean(), atol=1e-10)
+    by_wave, _ = model.marginal_means("wave")
+    assert len(by_wave) == 3
+
+
+def test_a_penalty_keeps_a_variance_off_zero(frame: pd.DataFrame) -> None:
+    rng = np.random.default_rng(3)
+    flat = frame.assign(y=rng.normal(size=len(frame)))
+    held = be.fit_mixed("y ~ 1 + (1 | school)", flat, penalty=True)
+    assert held.variance.variance_or_covariance[0] > 0
+    assert held.inference == "kenward_roger"
+    assert 0 < held.fixed.df[0] < len(frame)
+    with pytest.raises(be.DataError, match="four groups"):
+        be.fit_mixed("y ~ 1 + (1 | arm)", flat, penalty=True)
+
+
 def test_normal_quantiles_name_no_group(model: Any) -> None:
     table = model.normal_quantiles("school")
     assert table.columns.tolist() == ["term", "quantile", "effect"]

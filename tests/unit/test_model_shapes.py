@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose
 
-from baseeval.errors import DataError, UsageError
+from baseeval.errors import DataError, EstimationError, UsageError
 from baseeval.models.growth import fit_growth
 from baseeval.models.line_estimates import null_columns
 from baseeval.models.mixed_model import fit_linear_mixed
@@ -97,6 +97,22 @@ def test_growth_refuses_what_it_cannot_tell(waves: pd.DataFrame) -> None:
         fit_growth(waves, "y", **NAMES, covariates=["covar"])
     with pytest.raises(DataError, match="needs numbers"):
         fit_growth(waves, "arm", **NAMES)
+
+
+def test_growth_tells_to_count_years_from_the_first(waves: pd.DataFrame) -> None:
+    years = waves.assign(wave=waves["wave"] + 2020)
+    with pytest.raises(DataError, match=r"column `wave`.*take the first year from the column"):
+        fit_growth(years, "y", **NAMES)
+    apart = fit_growth(years, "y", **NAMES, pupil_slope=False).slopes["estimate"]
+    near = fit_growth(waves, "y", **NAMES, pupil_slope=False).slopes["estimate"]
+    assert_allclose(apart, near, rtol=1e-5)
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_arm_declared_and_held_by_nobody_is_dropped(waves: pd.DataFrame) -> None:
+    declared = pd.Categorical(waves["arm"], ["none", "nobody", "host", "base"])
+    found = fit_growth(waves.assign(arm=declared), "y", **NAMES, pupil_slope=False, df=None)
+    assert found.slopes["arm"].tolist() == ["none", "host", "base"]
 
 
 # ---- within and between -------------------------------------------------------------------------
@@ -197,6 +213,16 @@ def test_few_schools_with_both_arms_are_refused() -> None:
         fit_school_slopes(lone, "y", **ARMS)
 
 
+def test_a_backtick_in_an_arms_name() -> None:
+    frame, _ = two_arms(6, 12, 0.2, 1)
+    odd = frame.replace({"arm": {"base": "b`se"}})
+    for arms in ({"first": "b`se", "second": "host"}, {"first": "host", "second": "b`se"}):
+        found = fit_school_slopes(odd, "y", arm="arm", school="school", **arms, df=None)
+        assert found.effect["first"].tolist() == [arms["first"]]
+    plain = fit_school_slopes(frame, "y", **ARMS, df=None)
+    assert -found.effect["estimate"][0] == pytest.approx(plain.effect["estimate"][0], rel=1e-4)
+
+
 # ---- each school's estimate ---------------------------------------------------------------------
 def four_bases(seed: int) -> pd.DataFrame:
     """Four bases of twelve pupils, 4% of the variance between them."""
@@ -258,11 +284,32 @@ def test_estimates_come_in_a_fixed_order_and_as_conditional_modes() -> None:
 
 
 def test_a_school_of_weight_zero_is_not_listed() -> None:
-    frame = four_bases(1).assign(w=lambda rows: (rows["school"] != "x") * 2.0)
+    fifth = four_bases(2).iloc[:12].assign(school="v")
+    frame = pd.concat([four_bases(1), fifth], ignore_index=True)
+    frame = frame.assign(w=lambda rows: (rows["school"] != "x") * 2.0)
     found = shrink_schools(frame, "y", school="school", weights="w")
-    assert found.schools["school"].tolist() == ["w", "y", "z"]
+    assert found.schools["school"].tolist() == ["v", "w", "y", "z"]
     with pytest.raises(DataError, match="weights"):
         shrink_schools(frame.assign(w=-1.0), "y", school="school", weights="w")
+
+
+@pytest.mark.parametrize("kept", [1, 2, 3])
+def test_fewer_than_four_schools_are_not_pooled(kept: int) -> None:
+    with pytest.raises(EstimationError, match=f"four schools or more, and there are {kept}"):
+        shrink_schools(four_bases(1).iloc[: 12 * kept], "y", school="school")
+    frame, _ = two_arms(6, 12, 0.2, 1)
+    few = frame[(frame["school"] < kept) | (frame["arm"] == "host")]
+    with pytest.raises(EstimationError, match=f"both arms, and there are {kept}.*unshrunken"):
+        shrink_schools(few, "y", **ARMS)
+
+
+def test_schools_of_numbers_and_of_text() -> None:
+    frame = four_bases(1)
+    mixed = frame.assign(school=frame["school"].replace({"w": 10, "x": 9}).astype(object))
+    found = shrink_schools(mixed, "y", school="school").schools
+    assert found["school"].tolist() == [10, 9, "y", "z"]
+    whole = shrink_schools(frame, "y", school="school").schools
+    assert_allclose(found["estimate"], whole["estimate"], rtol=1e-4)
 
 
 def test_effects_of_bases_and_a_school_without_one() -> None:

@@ -58,7 +58,8 @@ def fit_mixed(
         interval. With sampling weights: cr2_satterthwaite (the default of one
         factor), sandwich (the default of two) or jackknife.
     family : str
-        gaussian, binomial, beta_binomial, poisson, negative_binomial, ordinal.
+        gaussian, binomial, beta_binomial, poisson, negative_binomial, or ordinal (numbers,
+        or categories whose order is declared).
     link : str, optional
         Of the binomial: logit, probit, log or identity.
     weights : str or ndarray, optional
@@ -72,7 +73,8 @@ def fit_mixed(
         Points for each random effect of other families; 1 is Laplace's approximation.
     penalty : bool
         Of the gaussian family: keep variances off zero by the penalty of Chung et al.
-        (2013, doi:10.1007/s11336-013-9328-2), for a handful of groups.
+        (2013, doi:10.1007/s11336-013-9328-2), for a handful of groups, four at least. The
+        df are then Kenward and Roger's, for Satterthwaite's need the likelihood's maximum.
     sampling_weights, school_weights : str or ndarray, optional
         Of pupils within their school and of schools: survey or inverse-probability
         weights. The model is then fitted by pseudo-likelihood, errors are a

@@ -14,9 +14,15 @@ from numpy.typing import NDArray
 
 from baseeval.design.choices import check_choice
 from baseeval.errors import EstimationError, Problem, UsageError
+from baseeval.models.generalised_checks import check_declared, check_levels, check_points
 from baseeval.models.linear_model import enough_rows
 from baseeval.models.model_rows import ModelRows, read_rows
 from baseeval.models.new_rows import read_new_rows
+from baseeval.models.response_predictions import (
+    fitted_columns,
+    predict_responses,
+    response_residuals,
+)
 from baseeval.models.summary_text import summary_text
 from baseeval.models.term_tables import fixed_table, labelled, variance_table
 from baseeval.numerics.generalised.family_choice import LINKS
@@ -35,7 +41,6 @@ _OF_TRIALS = ("binomial", "beta_binomial")
 _TOLD = {
     "not_converged": "The search did not settle: do not use the numbers.",
     "variance_at_zero": "A variance was estimated at zero.",
-    "separated": "Some coefficients have no finite value: a column tells the outcome for certain.",
     "no_overdispersion": "Rows vary no more than the simpler family allows.",
     "edge_of_link": "Some chances are at zero or one, where this link ends.",
 }
@@ -52,7 +57,8 @@ class GeneralisedModel:
     thresholds : pandas.DataFrame
         ``threshold, estimate, std_error`` of ordered categories; else without rows.
     variance : pandas.DataFrame
-        As of a :class:`MixedModel`; no residual.
+        As of a :class:`MixedModel`; no residual. Empty where columns separate the
+        outcome: the random part was then not fitted.
     vcov : pandas.DataFrame
     loglik : float
         With all constants.
@@ -60,8 +66,12 @@ class GeneralisedModel:
         phi of the beta-binomial and negative binomial.
     singular, converged : bool
     flags : tuple of str
+    family : str
     fit : GeneralisedFit
+        `fit.separation` holds the columns that tell the outcome for certain, if any do.
     rows : ModelRows
+    offset : str or ndarray, optional
+        As it was given.
     """
 
     fixed: pd.DataFrame
@@ -76,6 +86,7 @@ class GeneralisedModel:
     family: str
     fit: GeneralisedFit = field(repr=False)
     rows: ModelRows = field(repr=False)
+    offset: str | Floats | None = field(repr=False)
 
     def random_effects(self, group: str) -> pd.DataFrame:
         """Return the conditional modes of a grouping factor's effects.
@@ -109,6 +120,16 @@ class GeneralisedModel:
             index=pd.Index([names[place] for place in order], name=group),
             columns=[name for part, _ in own for name in part.columns],
         )
+
+    def predict(
+        self, data: IntoDataFrame | None = None, conditional: bool = True
+    ) -> pd.Series | pd.DataFrame:
+        """Predict each row's response: see :func:`predict_responses`."""
+        return predict_responses(self, data, conditional)
+
+    def residuals(self) -> pd.Series | pd.DataFrame:
+        """Return each row's response less its prediction: see :func:`response_residuals`."""
+        return response_residuals(self)
 
     def marginal_effect(
         self,
@@ -205,14 +226,27 @@ class GeneralisedModel:
         ]
         if self.dispersion is not None:
             facts.append(("Dispersion (phi)", f"{self.dispersion:.4g}"))
-        tables = [("Random effects", self.variance), ("Fixed effects", self.fixed)]
+        tables = [("Random effects", self.variance)]
+        if len(self.fixed):
+            tables.append(("Fixed effects", self.fixed))
         if len(self.thresholds):
             tables.append(("Thresholds", self.thresholds))
         return summary_text(
             f"Generalised linear mixed model, {self.family.replace('_', ' ')}, by {how}",
             facts,
             tables,
-            [_TOLD[flag] for flag in self.flags],
+            [self._told(flag) for flag in self.flags],
+        )
+
+    def _told(self, flag: str) -> str:
+        if self.fit.separation is None or flag != "separated":
+            return _TOLD[flag]
+        terms = self.fixed["term"].tolist()
+        named = ", ".join(f"`{terms[column]}`" for column in self.fit.separation.columns)
+        return (
+            f"Separated by {named}: the outcome of some rows is told for certain, so that "
+            "coefficients have no finite value. Do not use the numbers; the random part was not "
+            "fitted. Leave such columns out, or join their categories."
         )
 
     def _with(self, held: pd.DataFrame, column: str, value: Any) -> Design:
@@ -220,7 +254,8 @@ class GeneralisedModel:
         changed = held.copy()
         if isinstance(held[column].dtype, pd.CategoricalDtype):
             known = held[column].cat.categories
-            changed[column] = pd.Categorical([value] * len(held), categories=known)
+            kept = [value if value in known else None] * len(held)
+            changed[column] = pd.Categorical(kept, categories=known)
         else:
             changed[column] = np.full(len(held), value)
         for factor in self.rows.factors:
@@ -231,7 +266,7 @@ class GeneralisedModel:
             raise UsageError(
                 Problem(f"column `{column}`", "the model has not seen this value", "Give another.")
             )
-        x = new.x if self.family != "ordinal" else _less_intercept(self.rows, new.x)
+        x = fitted_columns(self.rows, new.x, self.family)
         factors = _by_factor(self.rows, new.z, new.groups)
         return Design(x, [z for _, z, _ in factors], self.rows.offset)
 
@@ -265,6 +300,9 @@ def fit_generalised_mixed(
         raise UsageError(
             Problem("`trials`", f"family `{family}` has none", f"Use one of {_OF_TRIALS}.")
         )
+    check_points(quadrature)
+    if family == "ordinal":
+        check_declared(data, formula)
     rows = read_rows(
         formula, data, weights=weights, trials=trials, offset=offset, ordered=family == "ordinal"
     )
@@ -272,8 +310,9 @@ def fit_generalised_mixed(
         raise UsageError(
             Problem(f"formula `{formula}`", "it has no random term", "Add one, as (1 | school).")
         )
+    check_levels(rows)
     whole = rows.whole(less_offset=False)
-    x = _less_intercept(rows, whole.x) if family == "ordinal" else whole.x
+    x = fitted_columns(rows, whole.x, family)
     names = [
         term for k, term in enumerate(rows.terms) if family != "ordinal" or k != rows.intercept
     ]
@@ -292,19 +331,28 @@ def fit_generalised_mixed(
             quadrature=quadrature,
             weights=rows.weights,
             offset=rows.offset,
+            labels=_labels(rows),
         )
     except ValueError as error:
         raise EstimationError(
             Problem(f"formula `{formula}`", str(error), "Mend the outcome or simplify the model.")
         ) from error
-    return _model(rows, fit, family, names)
+    return _model(rows, fit, family, names, offset)
 
 
-def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) -> GeneralisedModel:
+def _model(
+    rows: ModelRows,
+    fit: GeneralisedFit,
+    family: str,
+    names: list[str],
+    offset: str | Floats | None,
+) -> GeneralisedModel:
     errors = np.sqrt(np.diag(fit.vcov))
     levels, count = rows.outcome_levels, len(fit.beta) + len(fit.theta)
     thresholds = np.empty(0) if fit.thresholds is None else fit.thresholds
     spread = np.sqrt(np.diag(fit.parameters_vcov))[count : count + len(thresholds)]
+    # Where columns separate the outcome no variance was looked for: that is not one of zero.
+    fitted = 1.0 if fit.separation is None else np.nan
     return GeneralisedModel(
         fixed_table(names, fit.kept, fit.beta, errors, np.full(len(errors), np.inf)),
         pd.DataFrame(
@@ -315,7 +363,7 @@ def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) 
             }
         ),
         variance_table(
-            rows, [matrix[at, at] for matrix, at in rows.own_parts(fit.covariances)], None
+            rows, [fitted * matrix[at, at] for matrix, at in rows.own_parts(fit.covariances)], None
         ),
         labelled(fit.vcov, names, fit.kept),
         fit.loglik,
@@ -326,7 +374,17 @@ def _model(rows: ModelRows, fit: GeneralisedFit, family: str, names: list[str]) 
         family,
         fit,
         rows,
+        offset,
     )
+
+
+def _labels(rows: ModelRows) -> list[str]:
+    """Return what messages call the factors, in the order in which they are fitted."""
+    names = {
+        owner: rows.factors[part.factor].label
+        for part, owner in zip(rows.random, rows.owners, strict=True)
+    }
+    return [f"grouping factor `{names[owner]}`" for owner in sorted(names)]
 
 
 def _by_factor(
@@ -339,8 +397,3 @@ def _by_factor(
         template = join_templates([rows.layout.templates[term] for term in own])
         found.append((groups[own[0]], np.column_stack([z[term] for term in own]), template))
     return found
-
-
-def _less_intercept(rows: ModelRows, x: Floats) -> Floats:
-    """Return the columns of ordered categories, whose thresholds are their intercept."""
-    return x if rows.intercept is None else np.delete(x, rows.intercept, axis=1)

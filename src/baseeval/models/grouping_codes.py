@@ -224,7 +224,9 @@ def _first_seen(values: Any) -> tuple[Codes, Ints]:
     n = len(values)
     low, high = (int(values.min()), int(values.max())) if n else (0, 0)
     if high - low < _SPREAD * n + 1000 and values.dtype.kind in "iub":
-        return _by_table(values.astype(np.int64) - low, high - low + 1)
+        # Whole numbers without sign may be too large for those with one.
+        above = values - values.min() if values.dtype.kind == "u" else values.astype(np.int64) - low
+        return _by_table(above.astype(np.int64), high - low + 1)
     codes = pd.factorize(values)[0].astype(np.int32)
     return codes, _firsts(codes, int(codes.max()) + 1 if n else 0)
 

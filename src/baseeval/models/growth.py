@@ -20,6 +20,9 @@ from baseeval.numerics.one_thread import one_thread
 
 Floats = NDArray[np.float64]
 
+#: Times further from zero than so many standard deviations, years say, are to be recoded.
+_FAR = 50
+
 
 @dataclass(frozen=True, slots=True)
 class Growth:
@@ -99,7 +102,8 @@ def fit_growth(
     Raises
     ------
     UsageError, DataError
-        The columns cannot be used, or no pupil has the waves that slopes need.
+        The columns cannot be used, no pupil has the waves that slopes need, or times
+        are far from zero, as years are.
     EstimationError
         The likelihood has no maximum that could be found.
 
@@ -124,7 +128,9 @@ def fit_growth(
         raise DataError(Problem(f"data, column `{arm}`", "one arm alone", "Give two or more."))
     if pupil_slope:
         _enough_waves(rows, time, [school, pupil])
-    rows[arm] = pd.Categorical(rows[arm], order)
+        _near_zero(rows, time)
+    # A declared category without rows is none of the model's.
+    rows[arm] = pd.Categorical(rows[arm].astype(object), order)
     pieces = _pieces(rows, time, knot)
     inside = f"({added(list(pieces))})"
     varying = added("1", [time]) if pupil_slope else "1"
@@ -154,6 +160,19 @@ def _enough_waves(rows: pd.DataFrame, time: str, pupil: list[str]) -> None:
                 "no pupil has three waves, without which slopes of pupils' own and the residual "
                 "cannot be told apart",
                 "Set pupil_slope to False.",
+            )
+        )
+
+
+def _near_zero(rows: pd.DataFrame, time: str) -> None:
+    if abs(rows[time].mean()) > _FAR * rows[time].std(ddof=0) > 0:
+        raise DataError(
+            Problem(
+                f"data, column `{time}`",
+                f"its times lie more than {_FAR} standard deviations from zero, where pupils' "
+                "own levels and slopes cannot be told apart",
+                "Count it from the first wave: take the first year from the column, so that it "
+                "reads 0, 1, 2, and take the same from the knot.",
             )
         )
 

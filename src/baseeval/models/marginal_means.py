@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from itertools import product
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from baseeval.models.mixed_model import MixedModel
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 
 def marginal_lines(
@@ -56,23 +57,30 @@ def marginal_lines(
         )
     held = columns.frame()
     others = [name for name in used if name != factor]
-    levels = {name: list(held[name].cat.categories) for name in used}
+    levels = {name: list(columns.categories[name].levels) for name in used}
     points = list(product(*(range(len(levels[name])) for name in [factor, *others])))
     codes = np.array(points, dtype=np.intp)
     grid = pd.DataFrame(
         {
-            name: pd.Categorical([levels[name][code] for code in codes[:, place]], levels[name])
+            name: _column(levels[name], codes[:, place], name in columns.numbers)
             for place, name in enumerate([factor, *others])
         }
     )
     for name in columns.numbers:
-        grid[name] = float(held[name].astype(float).mean())
+        if name not in used:
+            grid[name] = float(held[name].astype(float).mean())
     weights = None
     if proportional:
         sizes = [len(levels[name]) for name in [factor, *others]]
-        seen = [held[name].cat.codes.to_numpy() for name in [factor, *others]]
+        seen = [pd.Categorical(held[name], levels[name]).codes for name in [factor, *others]]
         counts = np.bincount(np.ravel_multi_index(seen, sizes), minlength=len(codes))
         rest = len(codes) // sizes[0]
         weights = grid_weights(counts.astype(float), np.arange(len(codes)) % rest)
     x = read_new_rows(model.rows, grid, random=False).x
     return [str(level) for level in levels[factor]], marginal_contrasts(x, codes[:, 0], weights)
+
+
+def _column(levels: list[Any], codes: Ints, number: bool) -> Any:
+    """Return a column of levels: numbers stay numbers, though the formula makes categories."""
+    values = [levels[code] for code in codes]
+    return values if number else pd.Categorical(values, levels)

@@ -43,7 +43,9 @@ def school_influence(model: MixedModel, refit: bool = False) -> pd.DataFrame:
     """
     likelihood = model.fit.likelihood
     if not isinstance(likelihood, NestedLikelihood):
-        raise UsageError(Problem("influence", "the factors are crossed", "It needs nested groups."))
+        raise UsageError(
+            Problem("influence", "it is for one factor, or two nested ones", "Simplify it.")
+        )
     if likelihood.statistics is None:
         held = model_likelihood(model.rows, keep_groups=True)
         assert isinstance(held, NestedLikelihood)

@@ -57,7 +57,7 @@ def _cluster_parts(rows: ModelRows, fit: MixedFit) -> ClusterParts:
         raise UsageError(
             Problem(
                 "df `cr2_satterthwaite`",
-                "the factors are crossed, so that no group is independent of the others",
+                "it is made for one grouping factor, or two nested ones",
                 "Use `kenward_roger`.",
             )
         )

@@ -22,6 +22,7 @@ from baseeval.models.mixed_tests import bootstrap_table, compare_models, profile
 from baseeval.models.model_likelihood import (
     all_effects,
     check_far_slopes,
+    check_penalty,
     check_random_terms,
     model_likelihood,
 )
@@ -64,6 +65,8 @@ class MixedModel:
         The kernel's own result.
     rows : ModelRows
         The table as it was read.
+    offset : str or ndarray, optional
+        As it was given.
     """
 
     fixed: pd.DataFrame
@@ -76,6 +79,7 @@ class MixedModel:
     inference: str
     fit: MixedFit = field(repr=False)
     rows: ModelRows = field(repr=False)
+    offset: str | Floats | None = field(repr=False)
 
     @cached_property
     def effects(self) -> tuple[Effects, ...]:
@@ -247,9 +251,13 @@ def fit_linear_mixed(
     MixedModel
     """
     check_choice("df", df or INFERENCES[0], INFERENCES)
+    if penalty and df == "satterthwaite":
+        df = "kenward_roger" if reml else None
     rows = read_rows(formula, data, weights=weights, offset=offset)
     check_random_terms(rows)
     check_far_slopes(rows)
+    if penalty:
+        check_penalty(rows)
     likelihood = model_likelihood(rows)
     kept = likelihood.coordinates.kept
     enough_rows(formula, rows.n, len(kept))
@@ -270,4 +278,5 @@ def fit_linear_mixed(
         df or "none",
         fit,
         rows,
+        offset,
     )

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from baseeval.errors import Problem, UsageError
 from baseeval.models.model_rows import ModelRows
 from baseeval.numerics.mixed_models.blocks import Block, cut_blocks
 from baseeval.numerics.mixed_models.bootstrap import (
@@ -48,6 +49,7 @@ def profile_table(model: MixedModel, level: float = 0.95) -> pd.DataFrame:
         ``group, term_1, term_2, ci_low, ci_high``: standard deviations and
         correlations by group, the residual's, and the coefficients with an empty group.
     """
+    _check_level(level)
     found = profile_intervals(model.fit, level)
     records = []
     for part, ends in zip(model.rows.random, found.effects, strict=True):
@@ -77,6 +79,9 @@ def bootstrap_table(
         ``term, ci_low, ci_high, monte_carlo_low, monte_carlo_high``: percentile intervals, and the
         standard error of each end. The residual standard deviation is last.
     """
+    _check_level(level)
+    if draws < 1:
+        raise UsageError(Problem("draws", "there must be one at least", "Take 1,000."))
     whole = model.rows.whole()
     draw = outcome_simulator(model.fit, whole)
     make = _same_rows(model.rows, whole)
@@ -111,9 +116,36 @@ def compare_models(small: MixedModel, large: MixedModel) -> RatioTest:
     UsageError
         The models are no such pair.
     """
+    problems = _not_nested(small, large)
+    if problems:
+        raise UsageError(
+            [Problem("models compared", what, "Compare nested models.") for what in problems]
+        )
     if len(small.fit.beta) == len(large.fit.beta):
         return variance_ratio(small.fit, large.fit)
     return fixed_effects_ratio(small.fit, large.fit)
+
+
+def _check_level(level: float) -> None:
+    if not 0 < level < 1:
+        raise UsageError(Problem("level", "it lies between 0 and 1", "Take 0.95."))
+
+
+def _not_nested(small: MixedModel, large: MixedModel) -> list[str]:
+    """Return why the larger model does not hold the smaller one."""
+    found = []
+    if not np.array_equal(small.rows.rows, large.rows.rows) or not np.array_equal(
+        small.rows.outcome, large.rows.outcome
+    ):
+        found.append("they are of different outcomes or rows")
+    if not set(small.vcov.columns) <= set(large.vcov.columns):
+        found.append("the smaller one has terms that the larger one lacks")
+    held: dict[str, set[str]] = {}
+    for part in large.rows.random:
+        held.setdefault(part.group, set()).update(part.columns)
+    if any(not set(part.columns) <= held.get(part.group, set()) for part in small.rows.random):
+        found.append("the smaller one has random terms that the larger one lacks")
+    return found
 
 
 def _same_rows(rows: ModelRows, whole: Block) -> Callable[[Floats], Likelihood]:

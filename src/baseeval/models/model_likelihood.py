@@ -11,6 +11,8 @@ from baseeval.numerics.mixed_models.templates import Floats
 
 #: Groups are kept apart, for influence, where that takes no more numbers than these.
 _KEPT = 4_000_000
+#: Groups that the penalty of a variance needs.
+_FEWEST = 4
 #: Standard deviations from zero beyond which a slope's column must be centred.
 _FAR = 50
 
@@ -106,6 +108,30 @@ def check_far_slopes(rows: ModelRows) -> None:
                 for name in sorted(far)
             ]
         )
+
+
+def check_penalty(rows: ModelRows) -> None:
+    """Refuse the penalty for factors so small that it, and not the data, would set the variance.
+
+    Parameters
+    ----------
+    rows : ModelRows
+
+    Raises
+    ------
+    DataError
+    """
+    problems = [
+        Problem(
+            f"data, grouping factor `{factor.label}`",
+            f"with {factor.count} groups the penalty has no finite answer to hold the variance to",
+            "It needs four groups or more.",
+        )
+        for factor in rows.factors
+        if factor.count < _FEWEST
+    ]
+    if problems:
+        raise DataError(problems)
 
 
 def all_effects(rows: ModelRows, likelihood: Likelihood, theta: Floats) -> tuple[Effects, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -64,11 +65,15 @@ class GroupingFactor:
         -------
         ndarray of int, shape (m,)
         """
-        named = (map(level_label, level) for level in zip(*self.levels, strict=True))
-        known = {tuple(names): code for code, names in enumerate(named)}
+        levels = list(zip(*self.levels, strict=True))
+        exact = {level: code for code, level in enumerate(levels)}
+        # The same names in another type, such as 7 and 7.0 or "7", unless two levels read alike.
+        named = [tuple(map(level_label, level)) for level in levels]
+        often = Counter(named)
+        alike = {names: code for code, names in enumerate(named) if often[names] == 1}
         columns = [frame.get_column(name).to_list() for name in self.names]
         rows = zip(*columns, strict=True)
-        found = [known.get(tuple(map(level_label, row)), -1) for row in rows]
+        found = [exact.get(row, alike.get(tuple(map(level_label, row)), -1)) for row in rows]
         return np.array(found, dtype=np.intp)
 
     def shown(self) -> Ints:

@@ -10,13 +10,16 @@ from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
 from baseeval.errors import Problem, UsageError
+from baseeval.models.column_values import open_table
 from baseeval.models.new_rows import read_new_rows
+from baseeval.models.row_numbers import read_row_numbers
 from baseeval.plan import nearest
 
 if TYPE_CHECKING:
     from baseeval.models.mixed_model import MixedModel
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.intp]
 
 
 def predict_rows(
@@ -45,7 +48,8 @@ def predict_rows(
         offset = model.rows.offset
     else:
         new = read_new_rows(model.rows, data, random=conditional)
-        x, z, groups, places, offset = new.x, new.z, new.groups, new.rows, None
+        x, z, groups, places = new.x, new.z, new.groups, new.rows
+        offset = None if model.offset is None else new_offset(model.offset, data, places)
     found = x[:, inside.kept] @ model.fit.beta
     if offset is not None:
         found = found + offset
@@ -55,6 +59,38 @@ def predict_rows(
             modes = inside.scale * effects.modes[codes[known]]
             found[known] += np.einsum("nq,nq->n", columns[known], modes)
     return pd.Series(found, index=pd.Index(places, name="row"), name=model.rows.response)
+
+
+def new_offset(column: str | Floats, data: IntoDataFrame, places: Ints) -> Floats:
+    """Return the offset of rows of another table.
+
+    Parameters
+    ----------
+    column : str or ndarray
+        What the model was given.
+    data : dataframe
+    places : ndarray of int
+        The rows wanted.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    UsageError
+        It was an array, which other rows do not have, or the column is not there.
+    """
+    frame = open_table(data)
+    if not isinstance(column, str) or column not in frame.columns:
+        raise UsageError(
+            Problem(
+                "offset of the model",
+                "the new rows do not have it",
+                "Fit with the offset in a column, and give that column here too.",
+            )
+        )
+    return read_row_numbers(frame, {"offset": column})["offset"][places]
 
 
 def residual_rows(model: MixedModel, level: str = "row") -> pd.Series:

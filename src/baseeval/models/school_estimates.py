@@ -11,7 +11,7 @@ import pandas as pd
 from narwhals.stable.v2.typing import IntoDataFrame
 from scipy.stats import norm
 
-from baseeval.errors import Problem, UsageError
+from baseeval.errors import EstimationError, Problem, UsageError
 from baseeval.models.line_estimates import estimate_lines, term_line
 from baseeval.models.mixed_model import MixedModel, fit_linear_mixed
 from baseeval.models.school_effects import FEW_SCHOOLS
@@ -29,6 +29,8 @@ from baseeval.numerics.one_thread import one_thread
 
 #: Logarithm of the points over which intervals integrate the variances.
 _POINTS = 9
+#: With fewer schools the variances, of which nothing is known beforehand, have no distribution.
+_LEAST_SCHOOLS = 4
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,7 +113,8 @@ def shrink_schools(
     UsageError, DataError
         The columns cannot be used, or the order leaves schools out.
     EstimationError
-        The likelihood has no maximum that could be found.
+        Fewer than four schools tell the mean or the effect, or the likelihood has no
+        maximum that could be found.
 
     Examples
     --------
@@ -130,14 +133,17 @@ def shrink_schools(
         said = "arms are compared, and not both are named"
         raise UsageError(Problem("first, second", said, "Name two values of the arm's column."))
     else:
-        rows, effect = two_arms(data, outcome, arm, first, second, school, covariates, weights)
+        rows, effect = two_arms(
+            data, outcome, arm, first, second, school, covariates, weights, least=0
+        )
     listed = in_order(rows[school], order, "order")
+    schools = schools_with_both(rows, school, effect) if effect else len(listed)
+    _enough_schools(schools, school, effect)
     fixed = added("1", [effect] if effect else [], covariates)
     varying = added("1", [effect] if effect else [])
     formula = f"{quoted(outcome)} ~ {fixed} + ({varying} | {quoted(school)})"
     model = fit_linear_mixed(formula, rows, df="kenward_roger", weights=weights)
     kept, notes = model, []
-    schools = schools_with_both(rows, school, effect) if effect else len(listed)
     if model.singular or schools < FEW_SCHOOLS:
         kept = fit_linear_mixed(formula, rows, df=None, weights=weights, penalty=True)
         notes.append(_kept_note(schools, model.singular))
@@ -147,6 +153,19 @@ def shrink_schools(
     average = estimate_lines(model, ["first", "second"], lines)
     sd = float(np.sqrt(kept.fit.covariances[0][column, column]))
     return ShrunkenSchools(table, average, sd, tuple(notes), model)
+
+
+def _enough_schools(schools: int, school: str, effect: str | None) -> None:
+    if schools < _LEAST_SCHOOLS:
+        which = " that hold both arms" if effect else ""
+        raise EstimationError(
+            Problem(
+                f"data, column `{school}`",
+                f"partial pooling needs four schools or more{which}, and there are {schools}: "
+                "fewer cannot tell how much schools differ",
+                "Show the unshrunken estimates.",
+            )
+        )
 
 
 def _table(model: MixedModel, column: int) -> pd.DataFrame:

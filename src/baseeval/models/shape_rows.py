@@ -74,6 +74,8 @@ def two_arms(
     school: str,
     covariates: Sequence[str],
     weights: str | None,
+    *,
+    least: int = 3,
 ) -> tuple[pd.DataFrame, str]:
     """Return the rows of two arms, and the name of the column that is one in the first.
 
@@ -85,6 +87,8 @@ def two_arms(
     school : str
     covariates : sequence of str
     weights : str, optional
+    least : int
+        Schools that must hold both arms.
 
     Returns
     -------
@@ -94,14 +98,15 @@ def two_arms(
     Raises
     ------
     UsageError, DataError
-        The columns cannot be used, or fewer than three schools hold both arms.
+        The columns cannot be used, or too few schools hold both arms.
     """
     rows = shape_rows(data, [outcome, arm, school, *covariates], [outcome], weights)
-    effect = f"{first}_vs_{second}"
+    # A formula quotes the name in backticks, so that it can hold none.
+    effect = f"{first}_vs_{second}".replace("`", "'")
     rows = rows[rows[arm].isin([first, second])].reset_index(drop=True)
     rows[effect] = (rows[arm] == first).astype(float)
     schools = schools_with_both(rows, school, effect)
-    if schools < 3:
+    if schools < least:
         raise DataError(
             Problem(
                 f"data, column `{arm}`",
@@ -150,7 +155,8 @@ def in_order(values: pd.Series, wanted: Sequence[Any] | None, where: str) -> lis
     ----------
     values : pandas.Series
     wanted : sequence, optional
-        Must hold each value once; others in it are passed over.
+        Must hold each value once; others in it are passed over. Without it numbers
+        beside text are sorted as text.
     where : str
         What a message calls the argument.
 
@@ -167,7 +173,10 @@ def in_order(values: pd.Series, wanted: Sequence[Any] | None, where: str) -> lis
     if wanted is None:
         if isinstance(values.dtype, pd.CategoricalDtype):
             return [level for level in values.cat.categories if level in set(held)]
-        return sorted(held)
+        try:
+            return sorted(held)
+        except TypeError:  # numbers beside text
+            return sorted(held, key=str)
     lacking = sum(value not in list(wanted) for value in held)
     if lacking:
         said = f"{lacking} of the {len(held)} that the data hold are not in it"

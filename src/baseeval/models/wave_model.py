@@ -30,6 +30,8 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
 _INFERENCES = ("satterthwaite", "cr2_satterthwaite")
+#: More categories than these, or more occasions with a correlation for each pair, are not searched.
+_MOST_STRATA, _MOST_OCCASIONS = 20, 40
 _CORRELATIONS = ("independent", "ar1", "exchangeable", "unstructured")
 
 
@@ -43,7 +45,9 @@ class WaveModel:
         As of a :class:`MixedModel`; df by Satterthwaite, missing at a singular fit.
     residual : pandas.DataFrame
         ``parameter, estimate, std_error``: correlations, and ratios of standard
-        deviations to that of the first wave or category.
+        deviations to that of the first wave or category. The correlation of ar1 is that of
+        residuals one step apart: the greatest common divisor of the distances between waves,
+        so that waves 12, 24, 36 give what 1, 2, 3 give.
     variance : pandas.DataFrame
         As of a :class:`MixedModel`; the residual's is that of the first wave and category.
     residual_covariance : ndarray, shape (c, c)
@@ -110,13 +114,14 @@ def fit_waves(
     data : dataframe
         One row a pupil and wave. Rows with a missing value are left out.
     pupil, wave : str
-        Columns; the wave in whole numbers, whose differences are distances in time.
+        Columns; the wave in whole numbers, whose differences are distances in time, in any
+        unit: the likelihood does not depend on it.
     correlation : str
-        independent, ar1, exchangeable or unstructured.
+        independent, ar1, exchangeable or unstructured (at most 40 waves).
     by_wave : bool
         Whether the residual variance differs between waves.
     by : str, optional
-        Column of categories, such as the arm, between which it differs.
+        Column of at most 20 categories, such as the arm, between which it differs.
     reml : bool
     df : str
         satterthwaite (missing where the fit is singular), or cr2_satterthwaite: errors
@@ -131,7 +136,8 @@ def fit_waves(
     UsageError, DataError
         The formula or the data cannot be used.
     EstimationError
-        The rows cannot tell the parameters apart, or the search did not settle.
+        The rows cannot tell the parameters apart, the model reproduces the outcome, or the
+        search did not settle.
 
     Examples
     --------
@@ -152,9 +158,11 @@ def fit_waves(
     enough_rows(formula, rows.n, len(rows.terms))
     strata, said = None, {}
     if by is not None:
-        codes, labels = pd.factorize(pd.Series(beside.get_column(by).to_list()), sort=True)
-        strata = codes[rows.rows].astype(np.intp)
+        kept = pd.Series(beside.get_column(by).to_list()).iloc[rows.rows]
+        codes, labels = pd.factorize(kept, sort=True)
+        strata = codes.astype(np.intp)
         said = {f"stratum {code}": str(label) for code, label in enumerate(labels)}
+    _check_size(correlation, times[rows.rows], by, len(said), wave)
     taken = WaveRows(
         whole.x,
         whole.y,
@@ -175,16 +183,12 @@ def fit_waves(
             rows.intercept,
             reml,
         )
+        if not fit.converged:
+            raise ValueError("the likelihood has no maximum that could be found")
+        clusters = taken.pupils if taken.schools is None else taken.schools
+        vcov, freedom = _inference(fit, taken, clusters, df)
     except ValueError as error:
-        raise EstimationError(
-            Problem(f"formula `{formula}`", str(error), "Simplify the model.")
-        ) from error
-    if not fit.converged:
-        raise EstimationError(
-            Problem(formula, "the likelihood has no maximum that could be found", "Simplify it.")
-        )
-    clusters = taken.pupils if taken.schools is None else taken.schools
-    vcov, freedom = _inference(fit, taken, clusters, df)
+        raise _refused(formula, error) from error
     return _model(rows, fit, vcov, freedom, correlation, school, said)
 
 
@@ -216,6 +220,45 @@ def _model(
         fit,
         rows,
     )
+
+
+def _refused(formula: str, error: ValueError) -> EstimationError:
+    """Return what the kernel says as problems of the formula, each in words."""
+    said = str(error).splitlines()
+    if isinstance(error, np.linalg.LinAlgError):
+        said = ["the rows do not tell the parameters of the covariance apart"]
+    where = f"formula `{formula}`"
+    return EstimationError(
+        [Problem(where, what.rstrip("."), "Simplify the model.") for what in said]
+    )
+
+
+def _check_size(
+    correlation: str, times: Floats, by: str | None, categories: int, wave: str
+) -> None:
+    """Refuse more parameters of the residuals than rows could tell apart."""
+    problems = []
+    if categories > _MOST_STRATA:
+        problems.append(
+            Problem(
+                f"data, column `{by}`",
+                f"{categories} categories, and the residual variance may differ between at most "
+                f"{_MOST_STRATA}",
+                "Join categories, or leave `by` out.",
+            )
+        )
+    occasions = len(np.unique(times))
+    if correlation == "unstructured" and occasions > _MOST_OCCASIONS:
+        problems.append(
+            Problem(
+                f"data, column `{wave}`",
+                f"{occasions} waves have {occasions * (occasions - 1) // 2} pairs, each with a "
+                f"correlation of its own, and at most {_MOST_OCCASIONS} waves may be unstructured",
+                'Use correlation="ar1" or "exchangeable", or group the waves.',
+            )
+        )
+    if problems:
+        raise UsageError(problems)
 
 
 def _inference(fit: ResidualFit, rows: WaveRows, clusters: Ints, df: str) -> tuple[Floats, Floats]:
@@ -250,7 +293,7 @@ def _complete(
         )
     rows = rows.filter(~nw.col(wave).is_nan()) if frame.schema[wave].is_float() else rows
     times = rows.get_column(wave).to_numpy().astype(np.float64)
-    if np.any(times != np.round(times)):
+    if not np.all(np.isfinite(times)) or np.any(times != np.round(times)):
         raise DataError(
             Problem(f"data, column `{wave}`", "waves are not whole numbers", "Number the waves.")
         )

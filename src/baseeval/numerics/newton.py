@@ -121,6 +121,8 @@ def solve_scaled(information: Floats, right: Floats) -> Floats | None:
     True
     """
     diagonal = np.diag(information)
+    if not len(diagonal):  # thresholds alone, no coefficient
+        return right
     if not np.all(np.isfinite(information)) or np.any(diagonal <= 0):
         return None
     length = np.sqrt(diagonal)

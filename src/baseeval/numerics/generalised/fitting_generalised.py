@@ -53,6 +53,7 @@ def fit_generalised(
     quadrature: int = 1,
     weights: Floats | None = None,
     offset: Floats | None = None,
+    labels: Sequence[str] | None = None,
 ) -> GeneralisedFit:
     """Fit a generalised linear mixed model by maximum likelihood.
 
@@ -84,6 +85,8 @@ def fit_generalised(
     weights : ndarray, shape (n,), optional
         Positive; a weight of two is a row twice.
     offset : ndarray, shape (n,), optional
+    labels : sequence of str, optional
+        What messages call the factors; by default factor 1 and factor 2.
 
     Returns
     -------
@@ -103,7 +106,10 @@ def fit_generalised(
     >>> round(float(fit.beta[0]), 3), fit.singular
     (-0.26, False)
     """
-    rows, kept, turn = _arranged(x, y, groups, family, link, trials, z, templates, weights, offset)
+    named = [f"factor {k}" for k in range(1, len(groups) + 1)] if labels is None else labels
+    rows, kept, turn = _arranged(
+        x, y, groups, family, link, trials, z, templates, weights, offset, named
+    )
     _check_quadrature(rows, quadrature)
     simple = _limit(rows)
     plain = fit_plain(simple)
@@ -169,6 +175,7 @@ def _arranged(
     templates: Sequence[Template] | None,
     weights: Floats | None,
     offset: Floats | None,
+    labels: Sequence[str],
 ) -> tuple[GroupedRows, Ints, Floats]:
     """Check the arrays and bring them into the form of the search."""
     outcome = make_outcome(y, family, link, trials)
@@ -177,7 +184,7 @@ def _arranged(
     chosen = [full_template(one.shape[1]) for one in columns] if templates is None else templates
     codes = tuple(np.ascontiguousarray(code, dtype=np.intp) for code in groups)
     levels = tuple(int(code.max()) + 1 for code in codes)
-    _check_groups(codes, levels, outcome)
+    _check_groups(codes, levels, outcome, labels)
     if weights is not None and not (np.isfinite(weights) & (weights > 0)).all():
         raise ValueError("weights must be positive: leave out rows of weight zero")
     kept = _independent(x, isinstance(outcome, OrderedLogit))
@@ -202,19 +209,21 @@ def _independent(x: Floats, with_thresholds: bool) -> Ints:
     return kept[kept > 0] - 1
 
 
-def _check_groups(codes: tuple[Ints, ...], levels: tuple[int, ...], outcome: Outcome) -> None:
+def _check_groups(
+    codes: tuple[Ints, ...], levels: tuple[int, ...], outcome: Outcome, labels: Sequence[str]
+) -> None:
     if len(codes) not in (1, 2):
         raise ValueError(f"{len(codes)} grouping factors: generalised models take one or two")
-    for place, (code, size) in enumerate(zip(codes, levels, strict=True), start=1):
+    for label, code, size in zip(labels, codes, levels, strict=True):
         if size < 2:
-            raise ValueError(f"factor {place} has one level: its variance cannot be estimated")
+            raise ValueError(f"{label} has one level: its variance cannot be estimated")
         if (np.bincount(code, minlength=size) == 0).any():
-            raise ValueError(f"factor {place}: number the levels that have rows from 0 on")
+            raise ValueError(f"{label}: number the levels that have rows from 0 on")
         if isinstance(outcome, Trials):
             share = np.bincount(code, outcome.y) / np.bincount(code, outcome.trials)
             if np.all((share == 0) | (share == 1)):
                 raise ValueError(
-                    f"factor {place}: no group holds both ones and zeros, so that effects of "
+                    f"{label}: no group holds both ones and zeros, so that effects of "
                     "groups have no bound; use a coarser factor"
                 )
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -38,6 +38,8 @@ SINGULAR = 1e-5
 #: Where this share of the variance or less is left, a model reproduces the data: the likelihood
 #: has no maximum.
 _REPRODUCED = 1e-14
+#: Relative standard deviations beyond this leave the residual variance without digits.
+_MOST = 3e4
 #: Largest gradient of the deviance that still counts as a maximum.
 _FLAT = 1e-4
 
@@ -110,11 +112,12 @@ def fit_likelihood(
     MixedFit
     """
     search = _Search(likelihood, reml, penalty)
-    theta, converged = search.minimise()
-    fit = fit_at(likelihood, theta, reml, converged)
-    if fit.at.rss <= _REPRODUCED * likelihood.n:
-        return replace(fit, converged=False)
-    return fit
+    try:
+        theta, converged = search.minimise()
+    except (_Unbounded, np.linalg.LinAlgError):
+        theta, converged = np.zeros(likelihood.layout.count), False
+    beyond = np.abs(theta) > _MOST * search.unit
+    return fit_at(likelihood, theta, reml, converged and not beyond.any())
 
 
 def fit_at(
@@ -173,6 +176,10 @@ def _at_zero(likelihood: Likelihood, theta: Floats) -> NDArray[np.bool_]:
     return np.asarray(layout.diagonal & (np.abs(theta) < SINGULAR * theta_scale(likelihood)))
 
 
+class _Unbounded(Exception):
+    """The model reproduces the data at some theta: its likelihood has no upper end."""
+
+
 @dataclass
 class _Search:
     """A minimisation of the deviance, with theta in units of its columns."""
@@ -193,6 +200,8 @@ class _Search:
         """Return the deviance with its penalty, and their gradient."""
         at = self.likelihood.profile(theta)
         free = free_rows(self.likelihood, self.reml)
+        if not at.rss > _REPRODUCED * self.likelihood.n:
+            raise _Unbounded
         value = deviance(at, free, self.reml)
         slope = gradient(self.likelihood, theta, at, at.rss / free, self.reml)
         if self.penalty is not None:

@@ -32,7 +32,9 @@ class ResidualForm:
     Parameters
     ----------
     correlation : {"independent", "ar1", "exchangeable", "unstructured"}
-        "ar1": rho to the power of the distance in time; "exchangeable": one
+        "ar1": rho to the power of the distance in time, in units of the largest number that
+        all distances are whole multiples of, so that the unit of time is nothing to the
+        likelihood (waves 12, 24, 36 are as good as 1, 2, 3); "exchangeable": one
         correlation (compound symmetry); "unstructured": one for each pair of
         occasions.
     by_occasion, by_stratum : bool
@@ -76,6 +78,12 @@ class ResidualForm:
         """Return the number of parameters."""
         return sum(self.counts)
 
+    @cached_property
+    def steps(self) -> Ints:
+        """Return the occasions counted in the greatest common divisor of their distances."""
+        since = self.times - self.times[0]
+        return np.asarray(since // max(int(np.gcd.reduce(since)), 1))
+
     def names(self) -> list[str]:
         """Return names of the parameters in :meth:`natural` form; strata are numbered from 0."""
         of_correlation, of_occasion, of_stratum = self.counts
@@ -100,7 +108,7 @@ class ResidualForm:
         """Return the covariance of all cells over sigma^2, shape (c, c)."""
         of_correlation, of_occasion, _ = self.counts
         own = self.occasion[:, None], self.occasion
-        lag = np.abs(self.times[own[0]] - self.times[own[1]])
+        lag = np.abs(self.steps[own[0]] - self.steps[own[1]])
         head = phi[:of_correlation]
         if self.correlation == "unstructured":
             found = self._table(head)[own]
@@ -119,10 +127,10 @@ class ResidualForm:
         return np.asarray(spread[:, None] * found * spread)
 
     def start(self, correlation: float) -> Floats:
-        """Return parameters of equal variances with about this correlation throughout."""
+        """Return parameters of equal variances with about this correlation of neighbours."""
         phi = np.zeros(self.count)
         if self.correlation == "ar1":
-            phi[0] = np.arctanh(correlation)
+            phi[0] = np.arctanh(correlation ** (1 / np.diff(self.steps).min()))
         elif self.correlation == "exchangeable":
             share = (correlation - self._least) / (1 - self._least)
             phi[0] = np.log(share / (1 - share))

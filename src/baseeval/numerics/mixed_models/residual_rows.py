@@ -16,6 +16,11 @@ from baseeval.numerics.mixed_models.templates import Template
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
 
+#: Said of an outcome of which nothing is left.
+REPRODUCED = (
+    "the model reproduces the outcome exactly, so that no residual is left to describe; an "
+    "outcome that is constant or made from the other columns cannot be modelled."
+)
 #: Occasions of pupils' columns may differ by this, relatively, and count as the same.
 _SAME = 1e-9
 
@@ -94,7 +99,7 @@ def wave_likelihood(
     ------
     ValueError
         Where the rows do not suit the structure, or cannot tell its parameters
-        apart: all that is wrong, at once.
+        apart: all that is wrong, at once. Where nothing is left of the outcome.
     """
     schools = np.zeros(len(rows.y), dtype=np.intp) if rows.schools is None else rows.schools
     times, held, cells = find_cells(rows)
@@ -114,6 +119,8 @@ def wave_likelihood(
     if problems:
         raise ValueError("\n".join(problems))
     coordinates = make_coordinates(_sums(rows.x, rows.y, intercept))
+    if coordinates.yy == 0:
+        raise ValueError(REPRODUCED)
     x = coordinates.columns(rows.x - coordinates.sums.shift)
     y = coordinates.outcome(rows.y - coordinates.sums.centre, x)
     z = rows.school_z if rows.school_z is not None and school else np.empty((len(y), 0))

@@ -13,12 +13,16 @@ from baseeval.numerics.mixed_models.residual_likelihood import ResidualLikelihoo
 Floats = NDArray[np.float64]
 
 #: Starts: relative standard deviations of random effects, and correlations of residuals.
-_SPREADS, _CORRELATIONS = (0.2, 0.8), (0.1, 0.6)
+_SPREADS, _CORRELATIONS = (0.2, 0.8), (0.1, 0.6, 0.9)
+#: Those by which effects at zero are made to vary to see whether the deviance falls.
+_INSIDE = (0.03, 0.1, 0.3, 1.0)
+#: How often a search may leave zero, and the fall that is worth it.
+_RESTARTS, _GAIN = 5, 1e-8
 #: A relative standard deviation below this, its column at unit root mean square, is at zero.
 _ZERO = 1e-5
 #: Largest gradient of the deviance that still counts as a maximum.
 _FLAT = 1e-4
-#: The deviance where the variance is not positive definite.
+#: The deviance where the variance is not positive definite, to rounding.
 _NOWHERE = 1e30
 
 
@@ -26,7 +30,8 @@ def find_maximum(likelihood: ResidualLikelihood, reml: bool) -> tuple[Floats, bo
     """Find the parameters of the covariance that are most likely.
 
     Residuals and random effects can trade places, and zero is stationary in every
-    standard deviation, so several starts are tried and the best kept.
+    standard deviation, so several starts are tried and the best kept; where that one has
+    a standard deviation at zero, the search goes on from inside if the deviance falls there.
 
     Parameters
     ----------
@@ -41,7 +46,12 @@ def find_maximum(likelihood: ResidualLikelihood, reml: bool) -> tuple[Floats, bo
     if not len(likelihood.model.diagonal):
         return np.zeros(0), True
     found = [_descend(likelihood, reml, start) for start in _starts(likelihood)]
-    psi, _, converged = min(found, key=lambda one: one[1])
+    psi, lowest, converged = min(found, key=lambda one: one[1])
+    for _ in range(_RESTARTS):
+        start = _inwards(likelihood, reml, psi, lowest)
+        if start is None:
+            break
+        psi, lowest, converged = _descend(likelihood, reml, start)
     return psi, converged
 
 
@@ -127,6 +137,19 @@ def curvature(
     return np.asarray((np.array(found) + np.array(found).T) / 4)
 
 
+def _inwards(
+    likelihood: ResidualLikelihood, reml: bool, psi: Floats, lowest: float
+) -> Floats | None:
+    """Return parameters of lower deviance with one variance less at zero, if there are any."""
+    for place in np.flatnonzero(at_boundary(likelihood, psi)):
+        for size in _INSIDE:
+            moved = psi.copy()
+            moved[place] = size / likelihood.units[place]
+            if _value(likelihood, moved, reml)[0] < lowest - _GAIN:
+                return moved
+    return None
+
+
 def _starts(likelihood: ResidualLikelihood) -> Iterator[Floats]:
     model = likelihood.model
     spreads = _SPREADS if model.diagonal.any() else _SPREADS[:1]
@@ -142,11 +165,17 @@ def _value(likelihood: ResidualLikelihood, psi: Floats, reml: bool) -> tuple[flo
     """Return the profiled deviance and its gradient."""
     free = free_count(likelihood, reml)
     try:
-        at = likelihood.profile(psi)
-        value = residual_deviance(at, free, reml)
-        return value, residual_gradient(likelihood, psi, at, at.rss / free, reml)
+        # A line search may try parameters whose exponential is beyond all numbers.
+        with np.errstate(over="ignore", invalid="ignore"):
+            at = likelihood.profile(psi)
+            if at.rss > 0:
+                value = residual_deviance(at, free, reml)
+                slope = residual_gradient(likelihood, psi, at, at.rss / free, reml)
+                if np.isfinite(value) and np.all(np.isfinite(slope)):
+                    return value, slope
     except np.linalg.LinAlgError:
-        return _NOWHERE, np.zeros_like(psi)
+        pass
+    return _NOWHERE, np.zeros_like(psi)
 
 
 def _descend(

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from baseeval.numerics.mixed_models.residual_forms import ResidualForm, slopes
 from baseeval.numerics.mixed_models.residual_likelihood import ResidualLikelihood, ResidualProfile
 from baseeval.numerics.mixed_models.residual_rows import (
+    REPRODUCED,
     ResidualStructure,
     WaveRows,
     wave_likelihood,
@@ -32,6 +33,9 @@ Floats = NDArray[np.float64]
 
 #: Residuals whose correlation matrix has a smaller eigenvalue are as good as tied together.
 _TIED = 1e-7
+#: Where this share of the variance or less is left, a model reproduces the data: the likelihood
+#: has no maximum.
+_REPRODUCED = 1e-13
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,7 +54,9 @@ class ResidualFit:
     names : list of str
         Parameters of the residuals.
     values : ndarray
-        Correlations, and ratios of standard deviations.
+        Correlations, and ratios of standard deviations. That of "ar1" is the correlation of
+        residuals one step apart, a step being the greatest common divisor of the distances
+        between occasions: of neighbours, where occasions are evenly spaced.
     values_vcov : ndarray
         Their covariance, from the curvature of the likelihood; NaN where it has none.
     information : ndarray
@@ -160,7 +166,8 @@ def fit_residual_structure(
     Raises
     ------
     ValueError
-        Where the rows do not suit the structure, or cannot tell its parameters apart.
+        Where the rows do not suit the structure, or cannot tell its parameters apart, and
+        where the model reproduces the outcome.
 
     Examples
     --------
@@ -184,6 +191,8 @@ def _finish(
 ) -> ResidualFit:
     at, inside, model = likelihood.profile(psi), likelihood.coordinates, likelihood.model
     free = free_count(likelihood, reml)
+    if at.rss <= _REPRODUCED * likelihood.n:
+        raise ValueError(REPRODUCED)
     sigma = float(np.sqrt(at.rss / free))
     loglik = -residual_deviance(at, free, reml) / 2 - free * np.log(inside.scale)
     if reml:
@@ -196,6 +205,9 @@ def _finish(
         bool(np.any(np.linalg.eigvalsh(whole[cells[:, :, None], cells[:, None, :]]) < _TIED))
         for cells in likelihood.sums.patterns
     )
+    values_vcov = _values_vcov(model.form, phi, information)
+    # Away from every boundary a maximum has a curvature.
+    curved = tied or bool(np.isfinite(values_vcov).all())
     return ResidualFit(
         beta=inside.beta(at.beta),
         vcov=(sigma * inside.scale) ** 2
@@ -206,11 +218,11 @@ def _finish(
         sigma=sigma * inside.scale,
         names=model.form.names(),
         values=model.form.natural(phi),
-        values_vcov=_values_vcov(model.form, phi, information),
+        values_vcov=values_vcov,
         information=information,
         loglik=float(loglik),
         singular=bool(at_zero.any() or tied),
-        converged=converged,
+        converged=converged and curved,
         reml=reml,
         psi=psi,
         at=at,
