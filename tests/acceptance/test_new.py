@@ -105,7 +105,11 @@ def a_dozen(schools=("900001", "900002", "900003"), placed=4):
     }
 
 
-@pytest.mark.parametrize("kind", ["trust", "npd", "src_replication"])
+# The rehearsal is the shipped study, which other tests run.
+REHEARSAL = pytest.param("src_replication", marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("kind", ["trust", "npd", REHEARSAL])
 def test_each_beginning_runs_as_it_stands(tmp_path, kind):
     folder = tmp_path / "ours"
     assert command("new", folder, "--from", kind).returncode == 0

@@ -15,7 +15,7 @@ import baseeval
 from baseeval.errors import EstimationError
 from baseeval.numerics.nearest import match_nearest
 
-PROFILE = settings(max_examples=80, deadline=None, derandomize=True)
+PROFILE = settings(max_examples=40, deadline=None, derandomize=True)
 FEWER = settings(max_examples=12, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 # Six scores, all exact in binary: ties within and between the arms are the rule here.

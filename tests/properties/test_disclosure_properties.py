@@ -45,7 +45,7 @@ def test_rounding_and_its_interval_agree(value: int, base: int) -> None:
     assert abs(round_count(value, base) - value) * 2 <= base
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(parts=st.lists(counts, min_size=2, max_size=3), name=st.sampled_from(sorted(PROFILES)))
 def test_arms_and_their_total(parts: list[int], name: str) -> None:
     profile = PROFILES[name]
@@ -63,7 +63,7 @@ def test_arms_and_their_total(parts: list[int], name: str) -> None:
         assert exact[key] in feasible
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(stay=st.lists(counts, min_size=2, max_size=2), go=st.lists(counts, min_size=2, max_size=2))
 def test_a_released_flow_gives_no_count_away(stay: list[int], go: list[int]) -> None:
     """Two arms, their total, two steps and those who left between."""
@@ -114,7 +114,7 @@ def pairs(left: np.ndarray, stay: np.ndarray, total: np.ndarray) -> np.ndarray:
     return both[np.isin(both.sum(axis=1), total)]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(known=st.lists(st.tuples(st.integers(0, 8), st.integers(0, 6)), min_size=3, max_size=4))
 def test_the_integer_programs_find_the_exact_bounds(known: list[tuple[int, int]]) -> None:
     known = [(low, low + width) for low, width in known]
@@ -216,7 +216,7 @@ def test_flow_attrition_and_movements_joined_give_no_count_away(
             assert len(np.unique(lacking[lacking >= 0])) >= profile.feasible or hidden
 
 
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     alone=st.tuples(counts, counts),
     both=counts,
@@ -269,7 +269,7 @@ def test_nested_rules_of_need_and_the_arms_give_no_count_away(
         assert withheld or not profile.is_small(true)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     stayed=st.lists(st.integers(0, 30), min_size=2, max_size=3),
     lost=st.lists(st.integers(0, 18), min_size=3, max_size=3),
@@ -298,7 +298,7 @@ def test_differences_by_level_give_no_level_of_few_away(stayed: list[int], lost:
             assert len(np.unique(splits[:, at])) >= SRS.feasible
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(
     sizes=st.tuples(st.integers(10, 60), st.integers(10, 60)),
     few=st.integers(0, 9),

@@ -46,7 +46,7 @@ def numbers(answer: LadderAnswer) -> list[float]:
 
 
 @given(samples(), st.randoms(use_true_random=False))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_order_and_labels_of_schools_change_nothing(sample: EffectSample, random: object) -> None:
     rng = np.random.default_rng(random.getrandbits(32))
     order = rng.permutation(len(sample.outcome))
@@ -64,7 +64,7 @@ def test_order_and_labels_of_schools_change_nothing(sample: EffectSample, random
 
 
 @given(samples(), st.floats(-50, 50), st.floats(0.01, 100))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_unit_of_the_outcome_changes_the_unit_alone(
     sample: EffectSample, shift: float, scale: float
 ) -> None:
@@ -77,7 +77,7 @@ def test_the_unit_of_the_outcome_changes_the_unit_alone(
 
 
 @given(samples())
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_the_arms_change_places(sample: EffectSample) -> None:
     one, two = ladder(sample), ladder(replace(sample, first=~sample.first))
     assert one.estimate == pytest.approx(-two.estimate, rel=1e-8, abs=1e-10)
@@ -86,7 +86,7 @@ def test_the_arms_change_places(sample: EffectSample) -> None:
 
 
 @given(samples(), st.integers(0, 2**32 - 1))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_step_and_flags_follow_from_the_design_alone(sample: EffectSample, seed: int) -> None:
     other = replace(sample, outcome=np.random.default_rng(seed).exponential(size=len(sample.first)))
     one, two = ladder(sample), ladder(other)
@@ -96,7 +96,7 @@ def test_step_and_flags_follow_from_the_design_alone(sample: EffectSample, seed:
 
 
 @given(samples(), st.floats(-3, 3))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_test_and_interval_tell_the_same(sample: EffectSample, effect: float) -> None:
     found = ladder(replace(sample, outcome=sample.outcome + effect * sample.first)).interval
     assert (found.p_value < 0.05) == (found.low > 0 or found.high < 0)
@@ -104,7 +104,7 @@ def test_test_and_interval_tell_the_same(sample: EffectSample, effect: float) ->
 
 
 @given(st.integers(0, 2**32 - 1), st.integers(2, 9), st.floats(0.1, 8))
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=20, deadline=None)
 def test_tails_agree_with_draws(seed: int, size: int, t: float) -> None:
     """Any form of normal data, correlated with its own standard error or not."""
     rng = np.random.default_rng(seed)

@@ -21,7 +21,7 @@ from baseeval.numerics.optimal_pairs import empty_slots, pair_optimally
 from baseeval.numerics.pair_costs import PairCosts
 from baseeval.numerics.restrictions import Limit, Restrictions
 
-PROFILE = settings(max_examples=60, deadline=None, derandomize=True)
+PROFILE = settings(max_examples=30, deadline=None, derandomize=True)
 FEWER = settings(max_examples=20, deadline=None, derandomize=True)
 # Scores that are exact in binary, so that ties and rows at no distance are common.
 tied = st.sampled_from([0.0, 0.125, 0.25, 0.5, 0.625, 1.0])

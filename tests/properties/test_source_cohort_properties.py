@@ -19,7 +19,7 @@ from baseeval.sources.opening import open_tables
 
 # A seed cannot be shrunk, and each draw builds a cohort.
 FEW = settings(
-    max_examples=3, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
+    max_examples=2, deadline=None, derandomize=True, phases=(Phase.explicit, Phase.generate)
 )
 SEEDS = st.integers(0, 10_000)
 

@@ -21,7 +21,7 @@ from baseeval.numerics.strata_weights import cross_codes, drop_one_armed, weigh_
 from baseeval.numerics.subclassification import subclassify
 from baseeval.numerics.vector_matching import cluster_rows, match_vectors
 
-PROFILE = settings(max_examples=60, deadline=None, derandomize=True)
+PROFILE = settings(max_examples=30, deadline=None, derandomize=True)
 seeds = st.integers(0, 2**32 - 1)
 
 

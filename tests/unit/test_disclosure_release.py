@@ -205,7 +205,7 @@ def test_rounding_moves_no_interval_across_zero_and_no_p_value_across_a_level() 
     assert (told["p_value"], told["p_adjusted"]) == (0.0499, 0.0501)
 
 
-@settings(max_examples=200, deadline=None, derandomize=True)
+@settings(max_examples=100, deadline=None, derandomize=True)
 @given(
     estimate=st.floats(-30, 30),
     error=st.floats(1e-3, 10),
