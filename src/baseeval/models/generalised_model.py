@@ -24,7 +24,7 @@ from baseeval.models.response_predictions import (
     response_residuals,
 )
 from baseeval.models.summary_text import summary_text
-from baseeval.models.term_tables import fixed_table, labelled, variance_table
+from baseeval.models.term_tables import effects_table, fixed_table, labelled, variance_table
 from baseeval.numerics.generalised.family_choice import LINKS
 from baseeval.numerics.generalised.fitting_generalised import fit_generalised
 from baseeval.numerics.generalised.generalised_fit import GeneralisedFit
@@ -105,21 +105,8 @@ class GeneralisedModel:
         UsageError
             The model has no such grouping factor.
         """
-        labels = [factor.label for factor in self.rows.factors]
-        if group not in labels:
-            raise UsageError(
-                Problem(f"group `{group}`", "not in the model", nearest(group, labels))
-            )
-        factor = self.rows.factors[labels.index(group)]
-        order, names = factor.shown(), factor.labels()
-        pairs = zip(self.rows.random, self.rows.own_parts(self.fit.effects), strict=True)
-        own = [(part, effects.modes[order, at]) for part, (effects, at) in pairs]
-        own = [(part, modes) for part, modes in own if part.group == group]
-        return pd.DataFrame(
-            np.column_stack([modes for _, modes in own]),
-            index=pd.Index([names[place] for place in order], name=group),
-            columns=[name for part, _ in own for name in part.columns],
-        )
+        own = self.rows.own_parts(self.fit.effects)
+        return effects_table(self.rows, group, [each.modes[:, at] for each, at in own])
 
     def predict(
         self, data: IntoDataFrame | None = None, conditional: bool = True

@@ -77,9 +77,7 @@ def normal_quantiles(model: MixedModel, group: str) -> pd.DataFrame:
         ``term, quantile, effect``: effects over their own marginal standard
         deviation, ascending, so that no group is named.
     """
-    labels = [factor.label for factor in model.rows.factors]
-    if group not in labels:
-        raise UsageError(Problem(f"group `{group}`", "not in the model", f"Known: {labels}."))
+    model.rows.factor(group)
     scale = model.fit.likelihood.coordinates.scale
     parts = zip(model.rows.random, model.effects, model.fit.covariances, strict=True)
     tables = []

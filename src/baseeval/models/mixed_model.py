@@ -29,7 +29,7 @@ from baseeval.models.model_likelihood import (
 from baseeval.models.model_rows import ModelRows, read_rows
 from baseeval.models.predictions import predict_rows, residual_rows
 from baseeval.models.summary_text import summary_text
-from baseeval.models.term_tables import fixed_table, labelled, variance_table
+from baseeval.models.term_tables import effects_table, fixed_table, labelled, variance_table
 from baseeval.numerics.mixed_models.boundary_penalty import boundary_penalty
 from baseeval.numerics.mixed_models.fitting import MixedFit, fit_likelihood
 from baseeval.numerics.mixed_models.likelihood import Effects
@@ -103,22 +103,8 @@ class MixedModel:
         UsageError
             The model has no such grouping factor.
         """
-        labels = [factor.label for factor in self.rows.factors]
-        if group not in labels:
-            raise UsageError(
-                Problem(f"group `{group}`", "not in the model", nearest(group, labels))
-            )
-        factor = self.rows.factors[labels.index(group)]
         scale = self.fit.likelihood.coordinates.scale
-        pairs = zip(self.rows.random, self.effects, strict=True)
-        own = [(part, effects) for part, effects in pairs if part.group == group]
-        order = factor.shown()
-        names = factor.labels()
-        return pd.DataFrame(
-            np.column_stack([scale * effects.modes[order] for _, effects in own]),
-            index=pd.Index([names[place] for place in order], name=group),
-            columns=[name for part, _ in own for name in part.columns],
-        )
+        return effects_table(self.rows, group, [scale * each.modes for each in self.effects])
 
     def predict(self, data: IntoDataFrame | None = None, conditional: bool = True) -> pd.Series:
         """Predict each row's outcome: see :func:`predict_rows`."""

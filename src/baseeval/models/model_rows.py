@@ -12,7 +12,7 @@ import numpy as np
 from narwhals.stable.v2.typing import IntoDataFrame
 from numpy.typing import NDArray
 
-from baseeval.errors import DataError, Problem
+from baseeval.errors import DataError, Problem, UsageError
 from baseeval.models.column_values import Column, join_missing, open_table, read_column
 from baseeval.models.design_reading import DesignColumns, read_design
 from baseeval.models.formula_language import ModelFormula, parse_formula
@@ -23,6 +23,7 @@ from baseeval.models.model_parts import GroupingFactor, LeftOut, RandomPart
 from baseeval.models.row_numbers import read_row_numbers, weightless_rows
 from baseeval.numerics.mixed_models.blocks import BLOCK_ROWS, Block
 from baseeval.numerics.mixed_models.templates import Layout, full_template
+from baseeval.plan import nearest
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -116,6 +117,21 @@ class ModelRows:
         On the crossed route, the place of its factor.
         """
         return tuple(self.arrangement.owners[part.factor] for part in self.random)
+
+    def factor(self, group: str) -> GroupingFactor:
+        """Return a grouping factor by its label.
+
+        Raises
+        ------
+        UsageError
+            The model has no such grouping factor.
+        """
+        labels = [factor.label for factor in self.factors]
+        if group not in labels:
+            raise UsageError(
+                Problem(f"group `{group}`", "not in the model", nearest(group, labels))
+            )
+        return self.factors[labels.index(group)]
 
     def own_parts(self, joined: Sequence[Any]) -> list[tuple[Any, slice]]:
         """Return, for each random term, its factor's item and the term's columns in it.

@@ -99,3 +99,34 @@ def variance_table(
         records.append(("Residual", "", "", residual_sd**2, residual_sd))
     columns = ["group", "term_1", "term_2", "variance_or_covariance", "sd_or_correlation"]
     return pd.DataFrame.from_records(records, columns=columns)
+
+
+def effects_table(rows: ModelRows, group: str, modes: list[Floats]) -> pd.DataFrame:
+    """Lay out the random effects of one grouping factor.
+
+    Parameters
+    ----------
+    rows : ModelRows
+    group : str
+        Its label.
+    modes : list of ndarray, shapes (levels, q_t)
+        Of each random term of the model.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row a level, one column a term.
+
+    Raises
+    ------
+    UsageError
+        The model has no such grouping factor.
+    """
+    factor = rows.factor(group)
+    order, names = factor.shown(), factor.labels()
+    own = [pair for pair in zip(rows.random, modes, strict=True) if pair[0].group == group]
+    return pd.DataFrame(
+        np.column_stack([effects[order] for _, effects in own]),
+        index=pd.Index([names[place] for place in order], name=group),
+        columns=[name for part, _ in own for name in part.columns],
+    )
